@@ -1,0 +1,37 @@
+/** The only door to the kernel: descriptors, mappings, eventfds, unix sockets that carry descriptors, poll. */
+export { pinThread } from './affinity.ts';
+export { Errno, errnoName } from './errno.ts';
+export { createEventfd, drainEventfd, signalEventfd } from './eventfd.ts';
+export { closeAll, Fd, Seal } from './fd.ts';
+export {
+  createPipe,
+  readInto,
+  readIntoAddress,
+  WOULD_BLOCK,
+  writeFrom,
+  writeFromAddress,
+} from './io.ts';
+export { liveResources } from './leaks.ts';
+export {
+  createMemfd,
+  Mapping,
+  mapAnonymous,
+  mapShared,
+  PAGE_SIZE,
+  pageRound,
+  punchHole,
+  reserve,
+} from './mapping.ts';
+export { Poll, PollSet } from './poll.ts';
+export { BOUNCE_LENGTH } from './scratch.ts';
+export {
+  acceptUnix,
+  connectUnix,
+  createSocketPair,
+  listenUnix,
+  MAX_FDS,
+  peerCredentials,
+  receiveMessage,
+  sendMessage,
+  shutdownSocket,
+} from './socket.ts';

@@ -1,0 +1,42 @@
+import { check, Errno, systemError } from './errno.ts';
+import { Fd } from './fd.ts';
+import * as libc from './libc.ts';
+
+const O_CLOEXEC = 0o2000000;
+
+/** What a non-blocking call returns instead of a count when it would have to wait. */
+export const WOULD_BLOCK = -1;
+
+function transferred(result: number, syscall: string, name: string): number {
+  if (result >= 0) return Number(result);
+  const errno = libc.errno();
+  if (errno === Errno.EAGAIN || errno === Errno.EINTR) return WOULD_BLOCK;
+  throw systemError(syscall, name);
+}
+
+/** Both ends of a new pipe, close-on-exec. */
+export function createPipe(name: string): { read: Fd; write: Fd } {
+  const fds = new Int32Array(2);
+  check(libc.pipe2(fds, O_CLOEXEC), 'pipe2', name);
+  return { read: new Fd(fds[0]!, `${name}, read end`), write: new Fd(fds[1]!, `${name}, write end`) };
+}
+
+/** read(2) into `into`: bytes read, 0 at the end of the stream, or `WOULD_BLOCK`. */
+export function readInto(fd: Fd, into: Uint8Array): number {
+  return transferred(libc.read(fd.number, into, into.length), 'read', fd.name);
+}
+
+/** write(2) from `from`: bytes written, or `WOULD_BLOCK`. */
+export function writeFrom(fd: Fd, from: Uint8Array): number {
+  return transferred(libc.write(fd.number, from, from.length), 'write', fd.name);
+}
+
+/** read(2) straight into mapped memory at `address`: bytes read, 0 at the end of the stream, or `WOULD_BLOCK`. */
+export function readIntoAddress(fd: Fd, address: number, length: number): number {
+  return transferred(libc.readAddress(fd.number, address, length), 'read', fd.name);
+}
+
+/** write(2) straight from mapped memory at `address`: bytes written, or `WOULD_BLOCK`. */
+export function writeFromAddress(fd: Fd, address: number, length: number): number {
+  return transferred(libc.writeAddress(fd.number, address, length), 'write', fd.name);
+}
