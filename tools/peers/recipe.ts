@@ -1,0 +1,62 @@
+/** What the cache holds: one set for each Debian suite, because two versions of one program cannot share a root. */
+import { createHash } from 'node:crypto';
+
+export interface Recipe {
+  readonly set: string;
+  /** Suite whose versions are preferred; its dependencies may come from the other one. */
+  readonly suite: string;
+  /** Packages unpacked together with everything they depend on. */
+  readonly packages: readonly string[];
+  /** Packages unpacked without what they depend on. */
+  readonly alone: readonly string[];
+  /** Meta package of the kernel: its image and configuration are taken, its modules and scripts are not. */
+  readonly kernel: string;
+  /** Programs, started once to see that they run: path in the unpacked root, and the package that tells the version. */
+  readonly programs: readonly { name: string; path: string; package: string }[];
+}
+
+/** The suites that a private apt is told about. */
+export const suites = ['trixie', 'trixie-backports'] as const;
+
+const qemu = [
+  { name: 'qemu-system-x86_64', path: 'usr/bin/qemu-system-x86_64', package: 'qemu-system-x86' },
+  { name: 'qemu-storage-daemon', path: 'usr/bin/qemu-storage-daemon', package: 'qemu-utils' },
+  { name: 'qemu-io', path: 'usr/bin/qemu-io', package: 'qemu-utils' },
+  { name: 'qemu-img', path: 'usr/bin/qemu-img', package: 'qemu-utils' },
+];
+
+/** `qemu-block-extra` has the libblkio module, through which qemu-io speaks vhost-user. */
+const qemuPackages = ['qemu-system-x86', 'qemu-utils', 'qemu-block-extra'];
+
+/** The cloud flavour has virtio-fs, virtio-pci, the serial ports and ext4 built in, as the generic one, and is smaller. */
+const kernel = 'linux-image-cloud-amd64';
+
+export const recipes: readonly Recipe[] = [
+  {
+    set: 'trixie',
+    suite: 'trixie',
+    packages: [...qemuPackages, 'virtiofsd', 'passt', 'busybox-static', 'tcc'],
+    alone: ['musl', 'musl-dev'],
+    kernel,
+    programs: [
+      ...qemu,
+      { name: 'virtiofsd', path: 'usr/libexec/virtiofsd', package: 'virtiofsd' },
+      { name: 'passt', path: 'usr/bin/passt', package: 'passt' },
+      { name: 'busybox', path: 'usr/bin/busybox', package: 'busybox-static' },
+      { name: 'tcc', path: 'usr/bin/tcc', package: 'tcc' },
+    ],
+  },
+  {
+    set: 'trixie-backports',
+    suite: 'trixie-backports',
+    packages: qemuPackages,
+    alone: [],
+    kernel,
+    programs: qemu,
+  },
+];
+
+/** Changes when the recipe does, so that a set made by an older one is made again. */
+export function recipeHash(recipe: Recipe): string {
+  return createHash('sha256').update(JSON.stringify(recipe)).digest('hex');
+}

@@ -1,0 +1,100 @@
+/** From downloaded packages to a set that can be started. */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { copyFile, mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { basename, join } from 'node:path';
+import { FerryError } from '../../src/errors.ts';
+import {
+  cachedCommand,
+  capture,
+  type KernelEntry,
+  type PackageEntry,
+  type ProgramEntry,
+  versionIn,
+} from '../../src/launch/index.ts';
+import type { Recipe } from './recipe.ts';
+
+const deadline = 5 * 60_000;
+
+/** Unpacks package files over each other into `root`, as many at a time as there are cores. */
+export async function unpackAll(files: readonly string[], root: string): Promise<void> {
+  await mkdir(root, { recursive: true });
+  const left = [...files];
+  const worker = async () => {
+    for (let file = left.shift(); file !== undefined; file = left.shift()) await unpack(file, root);
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, worker));
+}
+
+async function unpack(file: string, root: string): Promise<void> {
+  const ended = await capture(['dpkg-deb', '-x', file, root], { deadline });
+  if (ended.code === 0) return;
+  throw new FerryError('ERR_PEERS_UNPACK', `dpkg-deb -x ${basename(file)} failed: ${ended.stderr.trim()}`);
+}
+
+/** Takes a kernel's image and configuration out of its packages, which differ in where they keep them. */
+export async function takeKernel(files: readonly string[], set: string): Promise<KernelEntry> {
+  const scratch = join(set, 'kernel.unpacked');
+  await unpackAll(files, scratch);
+  const inside = await readdir(scratch, { recursive: true });
+  const image = inside.find((path) => /(^boot\/vmlinuz-|^usr\/lib\/modules\/[^/]+\/vmlinuz$)/.test(path));
+  const config = inside.find((path) => /(^boot\/config-|^usr\/lib\/modules\/[^/]+\/config$)/.test(path));
+  const release = image?.match(/vmlinuz-(.+)$|modules\/([^/]+)\//);
+  if (!image || !config || !release) {
+    throw new FerryError(
+      'ERR_PEERS_UNPACK',
+      `No kernel image with its configuration in ${files.map((f) => basename(f))}`,
+    );
+  }
+  await mkdir(join(set, 'kernel'));
+  await copyFile(join(scratch, image), join(set, 'kernel/vmlinuz'));
+  await copyFile(join(scratch, config), join(set, 'kernel/config'));
+  await rm(scratch, { recursive: true });
+  return { release: release[1] ?? release[2] ?? '', image: 'kernel/vmlinuz', config: 'kernel/config' };
+}
+
+/** Starts every program of the recipe once. A program says its version itself; when it only ends well, its package does. */
+export async function tryPrograms(
+  recipe: Recipe,
+  set: string,
+  packages: readonly PackageEntry[],
+): Promise<ProgramEntry[]> {
+  const entries: ProgramEntry[] = [];
+  for (const program of recipe.programs) {
+    const path = `root/${program.path}`;
+    const { command, env } = cachedCommand(set, program.name, path);
+    const flag = { busybox: '--help', tcc: '-v' }[program.name] ?? '--version';
+    const ended = await capture([...command, flag], { deadline: 60_000, env: { ...process.env, ...env } });
+    const packaged = packages.find((entry) => entry.name === program.package)?.version ?? '';
+    const version = versionIn(ended.stdout) ?? versionIn(upstream(packaged));
+    if (ended.code !== 0 || version === undefined) {
+      throw new FerryError(
+        'ERR_PEERS_START',
+        `${program.name} of the set ${recipe.set} does not start here: ended with ${ended.code ?? ended.signal}, ` +
+          `said ${JSON.stringify((ended.stderr || ended.stdout).slice(-400))}`,
+      );
+    }
+    entries.push({ name: program.name, version, path });
+  }
+  return entries;
+}
+
+/** A Debian version without its epoch and revision; passt's is a date after `0.0~git`. */
+function upstream(version: string): string {
+  return version
+    .replace(/^\d+:/, '')
+    .replace(/-[^-]*$/, '')
+    .replace(/^0\.0~git(\d{4})(\d\d)(\d\d)\..*/, '$1.$2.$3');
+}
+
+/** What the manifest says of a package file. */
+export async function describePackage(file: string): Promise<PackageEntry> {
+  const [, name, version] = /^(.+?)_(.+)_[a-z0-9]+\.deb$/.exec(basename(file)) ?? [];
+  if (!name || !version)
+    throw new FerryError('ERR_PEERS_UNPACK', `${basename(file)} is not named as a package`);
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(file)) hash.update(chunk);
+  const { size } = await stat(file);
+  return { name, version: decodeURIComponent(version), size, sha256: hash.digest('hex') };
+}
