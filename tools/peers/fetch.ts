@@ -113,20 +113,28 @@ async function openApt(workshop: string, options: FetchOptions): Promise<Private
       return await PrivateApt.open(
         workshop,
         sources,
-        await newerKeyring(`${workshop}/keyring`, own, keyring),
+        await newerKeyring(join(workshop, 'keyring'), own, keyring),
       );
     }
   }
   throw failure;
 }
 
-/** The keyring that the machine's own suite has now, verified with the one that the machine has. */
+/** The keyring that one of the machine's own suites has now, verified with the one that the machine has. */
 async function newerKeyring(folder: string, own: readonly AptSource[], keyring: string): Promise<string> {
-  const apt = await PrivateApt.open(folder, own, keyring);
-  await apt.download(['debian-archive-keyring'], join(folder, 'packages'));
-  const [file] = await packageFiles(join(folder, 'packages'));
-  await unpackAll(file === undefined ? [] : [file], join(folder, 'root'));
-  return join(folder, 'root', machineKeyring);
+  let failure: unknown;
+  for (const [i, source] of own.entries()) {
+    const at = join(folder, String(i));
+    try {
+      const apt = await PrivateApt.open(at, [source], keyring);
+      await apt.download(['debian-archive-keyring'], join(at, 'packages'));
+      await unpackAll(await packageFiles(join(at, 'packages')), join(at, 'root'));
+      return join(at, 'root', machineKeyring);
+    } catch (error) {
+      failure = error;
+    }
+  }
+  throw failure;
 }
 
 async function makeSet(
