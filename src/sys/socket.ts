@@ -8,6 +8,7 @@ import { BOUNCE_LENGTH, scratch } from './scratch.ts';
 const AF_UNIX = 1;
 const SOCK_STREAM = 1;
 const SOCK_CLOEXEC = 0o2000000;
+const SOCK_NONBLOCK = 0o4000;
 const SOL_SOCKET = 1;
 const SCM_RIGHTS = 1;
 const SO_PEERCRED = 17;
@@ -36,8 +37,8 @@ function addressOf(path: string): Uint8Array {
   return address;
 }
 
-function createSocket(name: string): Fd {
-  return new Fd(check(libc.socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), 'socket', name), name);
+function createSocket(name: string, flags = 0): Fd {
+  return new Fd(check(libc.socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0), 'socket', name), name);
 }
 
 /** A unix stream socket that listens at `path`, which must not exist yet. */
@@ -54,9 +55,12 @@ export function listenUnix(path: string, backlog = 16): Fd {
   }
 }
 
-/** A unix stream socket connected to whoever listens at `path`. */
-export function connectUnix(path: string): Fd {
-  const fd = createSocket(`connection to ${path}`);
+/**
+ * A unix stream socket connected to whoever listens at `path`. It waits for room in the listener's queue; with `dontWait`
+ * it fails with EAGAIN instead, and the socket is non-blocking.
+ */
+export function connectUnix(path: string, { dontWait = false }: { dontWait?: boolean } = {}): Fd {
+  const fd = createSocket(`connection to ${path}`, dontWait ? SOCK_NONBLOCK : 0);
   try {
     const address = addressOf(path);
     check(libc.connect(fd.number, address, address.length), 'connect', path);
