@@ -1,0 +1,226 @@
+import { type SegmentSource, Segments } from './segments.ts';
+
+/** Up to this many bytes a loop is faster than making a view for `set`. */
+const LOOP_LIMIT = 160;
+
+function copyBytes(from: Uint8Array, fromAt: number, to: Uint8Array, toAt: number, length: number): void {
+  if (length <= LOOP_LIMIT) for (let i = 0; i < length; i++) to[toAt + i] = from[fromAt + i]!;
+  else to.set(from.subarray(fromAt, fromAt + length), toAt);
+}
+
+/** A position within segments. */
+class Cursor {
+  readonly segments: Segments;
+  protected index = 0;
+  protected within = 0;
+  protected at = 0;
+
+  constructor(segments: Segments) {
+    this.segments = segments;
+  }
+
+  /** Bytes in the whole direction of the chain. */
+  get length(): number {
+    return this.segments.total;
+  }
+
+  /** Bytes from the start to where the cursor stands. */
+  get position(): number {
+    return this.at;
+  }
+
+  /** Bytes from where the cursor stands to the end. */
+  get remaining(): number {
+    return this.segments.total - this.at;
+  }
+
+  /** Go to `position` (clamped to the length). */
+  protected moveTo(position: number): void {
+    const { segments } = this;
+    let left = Math.min(position, segments.total);
+    this.at = left;
+    this.index = 0;
+    while (this.index < segments.count && left >= segments.lengths[this.index]!)
+      left -= segments.lengths[this.index++]!;
+    this.within = left;
+  }
+
+  protected step(length: number): void {
+    this.at += length;
+    this.within += length;
+    if (this.within === this.segments.lengths[this.index]) {
+      this.index++;
+      this.within = 0;
+    }
+  }
+}
+
+/** Reads the device-readable part of a descriptor chain in order, wherever its pieces lie in guest memory. */
+export class ChainReader extends Cursor {
+  /** Copy the next `length` bytes to `into` from `at` on. Returns how many there were: fewer at the end of the chain. */
+  read(into: Uint8Array, at = 0, length = into.length - at): number {
+    const { segments } = this;
+    segments.validate();
+    const wanted = Math.min(length, segments.total - this.at);
+    let done = 0;
+    while (done < wanted) {
+      const piece = Math.min(wanted - done, segments.lengths[this.index]! - this.within);
+      copyBytes(
+        segments.bytes[this.index]!,
+        segments.offsets[this.index]! + this.within,
+        into,
+        at + done,
+        piece,
+      );
+      this.step(piece);
+      done += piece;
+    }
+    return done;
+  }
+
+  /** `read` with every argument given: the next `length` bytes go to `target` from `offset` on. */
+  copyTo(target: Uint8Array, offset: number, length: number): number {
+    return this.read(target, offset, length);
+  }
+
+  /** Pass over the next `length` bytes, at most to the end. Returns how many. */
+  skip(length: number): number {
+    const before = this.at;
+    this.moveTo(before + length);
+    return this.at - before;
+  }
+
+  /** Go to `position`, at most to the end. */
+  seek(position: number): void {
+    this.moveTo(position);
+  }
+
+  /** Go back to the first byte. */
+  rewind(): void {
+    this.index = 0;
+    this.within = 0;
+    this.at = 0;
+  }
+}
+
+/**
+ * Writes the device-writable part of a descriptor chain. `written` becomes the used length that the driver sees: the
+ * end of what was written, counted from the first byte.
+ */
+export class ChainWriter extends Cursor {
+  #written = 0;
+  #touched = 0;
+
+  /** Bytes from the first one to the end of what was written: what the driver is told. */
+  get written(): number {
+    return this.#written;
+  }
+
+  /** Bytes from the first one to the end of whatever was ever written to, rewound or not: what is logged as dirty. */
+  get touched(): number {
+    return this.#touched;
+  }
+
+  /** Copy `length` bytes of `from`, from `at` on, into the chain. Returns how many fitted. */
+  write(from: Uint8Array, at = 0, length = from.length - at): number {
+    const { segments } = this;
+    segments.validate();
+    const wanted = Math.min(length, segments.total - this.at);
+    let done = 0;
+    while (done < wanted) {
+      const piece = Math.min(wanted - done, segments.lengths[this.index]! - this.within);
+      copyBytes(
+        from,
+        at + done,
+        segments.bytes[this.index]!,
+        segments.offsets[this.index]! + this.within,
+        piece,
+      );
+      this.step(piece);
+      done += piece;
+    }
+    this.#extend();
+    return done;
+  }
+
+  /** `write` with every argument given: `length` bytes of `source` from `offset` on go into the chain. */
+  copyFrom(source: Uint8Array, offset: number, length: number): number {
+    return this.write(source, offset, length);
+  }
+
+  /** Write `length` bytes of value `byte`. Returns how many fitted. */
+  fill(byte: number, length: number): number {
+    const { segments } = this;
+    segments.validate();
+    const wanted = Math.min(length, segments.total - this.at);
+    let done = 0;
+    while (done < wanted) {
+      const piece = Math.min(wanted - done, segments.lengths[this.index]! - this.within);
+      const start = segments.offsets[this.index]! + this.within;
+      segments.bytes[this.index]!.fill(byte, start, start + piece);
+      this.step(piece);
+      done += piece;
+    }
+    this.#extend();
+    return done;
+  }
+
+  /**
+   * Go to `position`, at most to the end, without changing `written`: a reply whose header is known last writes its
+   * body first (`seek(16)`, `write(body)`, `seek(0)`, `write(header)`).
+   */
+  seek(position: number): void {
+    this.moveTo(position);
+  }
+
+  /** Back to the first byte with nothing written, so that another answer takes the place of a half-written one. */
+  rewind(): void {
+    this.index = 0;
+    this.within = 0;
+    this.at = 0;
+    this.#written = 0;
+  }
+
+  /** As `rewind`, for a chain that has just been filled: nothing was touched either. */
+  restart(): void {
+    this.rewind();
+    this.#touched = 0;
+  }
+
+  #extend(): void {
+    if (this.at > this.#written) this.#written = this.at;
+    if (this.at > this.#touched) this.#touched = this.at;
+  }
+}
+
+/**
+ * One request as the driver made it available: what the device may read, then what it may write. The object is filled
+ * again for the next request; `clone` is for those that are answered later.
+ */
+export class DescriptorChain {
+  /** Index of the chain's first descriptor: its name in the used ring. */
+  head = 0;
+  readonly readable: ChainReader;
+  readonly writable: ChainWriter;
+
+  constructor(readable = new Segments(), writable = new Segments()) {
+    this.readable = new ChainReader(readable);
+    this.writable = new ChainWriter(writable);
+  }
+
+  /** Empty the chain before it is filled with the request that starts at descriptor `head`. */
+  clear(head: number, source?: SegmentSource): void {
+    this.head = head;
+    this.readable.segments.clear(source);
+    this.writable.segments.clear(source);
+    this.readable.rewind();
+    this.writable.restart();
+  }
+
+  /** A chain of its own over the same memory, cursors at the start, nothing written. Allocates. */
+  clone(): DescriptorChain {
+    const copy = new DescriptorChain(this.readable.segments.clone(), this.writable.segments.clone());
+    copy.head = this.head;
+    return copy;
+  }
+}
