@@ -1,4 +1,5 @@
 /** Virtqueues: descriptor chains, the device's side and the driver's side. */
 export { ChainReader, ChainWriter, DescriptorChain } from './chain.ts';
+export { type Buffer, DriverQueue, type RingAddresses } from './driver-queue.ts';
 export { VirtqueueError } from './errors.ts';
 export { Segments } from './segments.ts';

@@ -1,0 +1,11 @@
+/** Largest payload of a message either way: a memory table of 8 regions takes 264 bytes, a config of 256 takes 268. */
+export const MAX_PAYLOAD = 4096;
+
+/** Regions in one SET_MEM_TABLE. */
+export const MAX_TABLE_REGIONS = 8;
+
+/** Bytes of configuration space in one message. */
+export const MAX_CONFIG = 256;
+
+/** Descriptors with one message. */
+export const MAX_MESSAGE_FDS = 8;
