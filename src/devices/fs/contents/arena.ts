@@ -110,6 +110,8 @@ export class PageArena implements Disposable {
       return;
     }
     this.#stale += countSet(this.#written, first, count);
+    // What was just freed is in the cache and has memory: the next file should get it before untouched pages.
+    this.#cursor = first;
     if (this.#stale > STALE_PAGES) this.#trim(STALE_PAGES, TRIM_RUNS);
   }
 
