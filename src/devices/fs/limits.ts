@@ -1,0 +1,40 @@
+/** Bytes in one name of a directory. */
+export const NAME_MAX = 255;
+
+/** Bytes a symbolic link can point with. */
+export const SYMLINK_MAX = 4095;
+
+/** Bytes in the name of an extended attribute, its namespace included. */
+export const XATTR_NAME_MAX = 255;
+
+/** Bytes in the value of an extended attribute. */
+export const XATTR_VALUE_MAX = 65536;
+
+/** Bytes that the names of all extended attributes of one file can have together, each with its closing NUL. */
+export const XATTR_LIST_MAX = 65536;
+
+/** Names of file system objects: what a file system can hold beside the contents of its files. */
+export interface FileSystemLimits {
+  /** Files of all types; a further hard link counts as one more. */
+  readonly inodes: number;
+  /** Bytes in the names and values of all extended attributes together. */
+  readonly xattrBytes: number;
+}
+
+const BYTES_PER_INODE = 4096;
+const FEWEST_INODES = 16_384;
+const MOST_INODES = 2_000_000;
+const FEWEST_XATTR_BYTES = 4 * 2 ** 20;
+const MOST_XATTR_BYTES = 256 * 2 ** 20;
+
+function between(low: number, value: number, high: number): number {
+  return Math.min(Math.max(low, Math.floor(value)), high);
+}
+
+/** The limits that go with `memory` bytes of contents: one file for each 4 KiB, and a sixteenth for attributes. */
+export function limitsFor(memory: number): FileSystemLimits {
+  return {
+    inodes: between(FEWEST_INODES, memory / BYTES_PER_INODE, MOST_INODES),
+    xattrBytes: between(FEWEST_XATTR_BYTES, memory / 16, MOST_XATTR_BYTES),
+  };
+}
