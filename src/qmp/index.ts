@@ -18,6 +18,7 @@ export type {
   BlockNodeInfo,
   ChardevInfo,
   CpuInfo,
+  JobInfo,
   MachineInfo,
   MemoryBackendInfo,
   MigrateSetParametersArguments,
