@@ -29,7 +29,7 @@ export interface IncomingRecord {
   readonly section: string;
   /** Between 1 and the version that the reader's section declares. */
   readonly version: number;
-  /** Valid until the next call of `next`. Starts at a multiple of 8 in its buffer. */
+  /** Valid until the next call of `next`. */
   readonly payload: Uint8Array;
 }
 
