@@ -8,6 +8,7 @@ export {
   readInto,
   readIntoAddress,
   WOULD_BLOCK,
+  writeAt,
   writeFrom,
   writeFromAddress,
 } from './io.ts';

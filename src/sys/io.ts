@@ -40,3 +40,15 @@ export function readIntoAddress(fd: Fd, address: number, length: number): number
 export function writeFromAddress(fd: Fd, address: number, length: number): number {
   return transferred(libc.writeAddress(fd.number, address, length), 'write', fd.name);
 }
+
+/** pwrite(2) until all of `bytes` is in the file, from `offset` on. */
+export function writeAt(fd: Fd, bytes: Uint8Array, offset: number): void {
+  let rest = bytes;
+  let at = offset;
+  while (rest.length > 0) {
+    const written = transferred(libc.pwrite(fd.number, rest, rest.length, at), 'pwrite', fd.name);
+    if (written === WOULD_BLOCK) continue;
+    at += written;
+    rest = rest.subarray(written);
+  }
+}
