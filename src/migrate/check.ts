@@ -11,8 +11,8 @@ import type { Ending } from './verdict.ts';
 export async function connect(move: Move): Promise<{ sides: Sides } | { ending: Ending }> {
   const { source, destination } = move.options;
   const attempts = await Promise.allSettled([
-    Side.connect('source', source, move.cancel),
-    Side.connect('destination', destination, move.cancel),
+    Side.connect('source', source, move.timings, move.cancel),
+    Side.connect('destination', destination, move.timings, move.cancel),
   ]);
   const [here, there] = attempts;
   if (here.status === 'fulfilled' && there.status === 'fulfilled')
@@ -78,7 +78,7 @@ function refused(move: Move, findings: readonly Finding[]): Ending {
     code: `refused-${against[0]?.id ?? 'check'}`,
     why: `${against.map(({ found }) => found).join('; ')}. Nothing was touched`,
     guestAt: against.some(({ id }) => id === 'monitor') ? 'unknown' : 'source',
-    nextSteps: against.flatMap(({ remedy }) => remedy ?? []),
+    nextSteps: [...new Set(against.flatMap(({ remedy }) => remedy ?? []))],
   };
 }
 

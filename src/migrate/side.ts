@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { asError } from '../errors.ts';
 import { formatQmpAddress, type QmpAddress, QmpClient } from '../qmp/index.ts';
+import type { MigrateTimings } from './options.ts';
 import { hasEnded, identifyQemu, type ProcessIdentity } from './process.ts';
 
 const RECONNECT_EVERY_MS = 100;
@@ -21,13 +22,14 @@ export class Side implements AsyncDisposable {
     this.#process = process;
   }
 
-  /** Connect to the monitor at `where`. Throws what `QmpClient.connect` throws. */
+  /** Connect to the monitor at `where`, where a command may take `silenceMs`. Throws what `QmpClient.connect` throws. */
   static async connect(
     role: 'source' | 'destination',
     where: QmpAddress | string,
+    { silenceMs }: MigrateTimings,
     signal: AbortSignal,
   ): Promise<Side> {
-    const client = await QmpClient.connect(where, { signal });
+    const client = await QmpClient.connect(where, { signal, limits: { commandMs: silenceMs } });
     return new Side(role, client, await identifyQemu(client.peer?.pid ?? 0));
   }
 
@@ -75,7 +77,7 @@ export class Side implements AsyncDisposable {
       try {
         const client = await QmpClient.connect(this.#client.address, {
           signal: deadline,
-          limits: { connectMs: withinMs },
+          limits: { ...this.#client.limits, connectMs: withinMs },
         });
         const found = await identifyQemu(client.peer?.pid ?? 0);
         if (this.#process !== undefined && found?.startTime !== this.#process.startTime) {
