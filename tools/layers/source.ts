@@ -78,7 +78,8 @@ function importedBy(node: Node): string[] {
 function checkText(path: string, file: SourceFile, report: Report): void {
   const lines = file.getLineStarts().length - 1;
   if (lines > mostLines) report(0, 'length', `${lines} lines, at most ${mostLines}`);
-  else if (lines > questionLines) report(0, 'length', `${lines} lines: one file or two?`, 'warning');
+  else if (lines > questionLines && path.startsWith('src/'))
+    report(0, 'length', `${lines} lines: one file or two?`, 'warning');
   for (const match of file.text.matchAll(/\b(?:TODO|FIXME|XXX)\b|@ts-(?:ignore|nocheck|expect-error)/g)) {
     if (!path.startsWith('tools/layers/')) report(match.index, 'leftover', `${match[0]} in the code`);
   }

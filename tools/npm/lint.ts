@@ -45,7 +45,12 @@ async function run(program: string, args: string[]): Promise<{ code: number | nu
 async function lint(): Promise<Outcome> {
   const mode = values.fix ? ['check', '--write'] : ['ci'];
   const colors = process.stdout.isTTY ? 'force' : 'off';
-  const options = [`--colors=${colors}`, '--no-errors-on-unmatched', '--max-diagnostics=50'];
+  const options = [
+    `--colors=${colors}`,
+    '--no-errors-on-unmatched',
+    '--max-diagnostics=50',
+    '--error-on-warnings',
+  ];
   const { code, text } = await run('biome', [...mode, ...options, ...(wanted.length ? wanted : ['.'])]);
   return { name: 'biome', ok: code === 0, text: code === 0 ? '' : text };
 }
