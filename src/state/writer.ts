@@ -26,6 +26,7 @@ export class StateWriter implements RecordWriter {
   readonly #digest = new HeaderDigest();
   #filled = 0;
   #index = 0;
+  #records = 0;
   #bytes = 0;
   #closed = false;
 
@@ -35,7 +36,7 @@ export class StateWriter implements RecordWriter {
   }
 
   get records(): number {
-    return this.#index - 1;
+    return this.#records;
   }
 
   get bytes(): number {
@@ -51,6 +52,7 @@ export class StateWriter implements RecordWriter {
       section.version,
       parts,
     );
+    this.#records++;
   }
 
   /** Write the closing and give everything to the sink. */
