@@ -1,5 +1,17 @@
-/** Finding, starting and owning other programs. */
+/** Finding, starting and owning other programs: peers, virtual machines, and the agent in a test guest. */
+export { type CallOptions, GuestAgent, GuestError, type GuestHello } from './agent.ts';
+export type {
+  CommandArguments,
+  CommandName,
+  CommandResult,
+  GuestEntry,
+  GuestStat,
+  Handle,
+  LockType,
+} from './agent-commands.ts';
 export { type Captured, capture } from './capture.ts';
+export type { HeartbeatReport } from './heartbeat.ts';
+export { whyNoKvm } from './kvm.ts';
 export {
   decodeManifest,
   type KernelEntry,
@@ -16,9 +28,21 @@ export {
   findPeers,
   type GuestKernel,
   type GuestTools,
+  guestFolder,
   type Peer,
   type PeerName,
   type Peers,
   peerNames,
   versionIn,
 } from './peers.ts';
+export { type Exit, LaunchedProcess, type LaunchOptions, launchProcess } from './process.ts';
+export {
+  type FsDevice,
+  guestAppend,
+  type Kernel,
+  type QemuMachine,
+  type QemuStart,
+  qemuArguments,
+} from './qemu.ts';
+export { connectSocket, isListening, type SocketWait, waitForSocket } from './socket.ts';
+export { launchVm, VirtualMachine, type VmOptions } from './vm.ts';

@@ -5,7 +5,7 @@
  * Cache layout: `<cache>/peers/<set>/manifest.json` beside `<cache>/peers/<set>/root` (unpacked packages) and
  * `<cache>/peers/<set>/kernel`; paths in a manifest are relative to its set.
  */
-import { access, constants, readdir, readFile } from 'node:fs/promises';
+import { access, constants, readdir, readFile, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { delimiter, isAbsolute, join } from 'node:path';
 import { asError, FerryError } from '../errors.ts';
@@ -52,6 +52,8 @@ export interface GuestKernel {
 /** What building a guest's programs needs. */
 export interface GuestTools {
   readonly set: string;
+  /** Changes when the tools may have. */
+  readonly recipe: string;
   /** The folder that the set's packages were unpacked in. */
   readonly root: string;
   readonly busybox: string;
@@ -65,6 +67,8 @@ export interface Peers {
   /** Newest first. */
   readonly kernels: readonly GuestKernel[];
   readonly guestTools: GuestTools | undefined;
+  /** The initramfs with the guest's agent that was built last. */
+  readonly initramfs: string | undefined;
   /** What was passed over, and why: a damaged set, a program that does not start. */
   readonly problems: readonly string[];
 }
@@ -76,6 +80,11 @@ export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
   return join(xdg && isAbsolute(xdg) ? xdg : join(homedir(), '.cache'), 'ferry');
 }
 
+/** Where built guests lie: one folder for each version of the agent, with an `initramfs` in it. */
+export function guestFolder(cache: string): string {
+  return join(cache, 'guest');
+}
+
 /**
  * Everything that can be started here. Programs on PATH are asked for their version (5 seconds each at most); cached
  * ones were when they were fetched.
@@ -84,7 +93,8 @@ export async function findPeers(
   options: { cache?: string; path?: string; signal?: AbortSignal } = {},
 ): Promise<Peers> {
   const problems: string[] = [];
-  const sets = await readSets(options.cache ?? cacheFolder(), problems);
+  const cache = options.cache ?? cacheFolder();
+  const sets = await readSets(cache, problems);
   const programs = await onPath(options.path ?? process.env.PATH ?? '', problems, options.signal);
   const kernels: GuestKernel[] = [];
   let guestTools: GuestTools | undefined;
@@ -106,7 +116,7 @@ export async function findPeers(
   }
   programs.sort((a, b) => order(a.origin, b.origin) || compareVersions(b.version, a.version));
   kernels.sort((a, b) => compareVersions(b.release, a.release));
-  return { programs, kernels, guestTools, problems };
+  return { programs, kernels, guestTools, initramfs: await newestInitramfs(cache), problems };
 }
 
 /**
@@ -186,10 +196,30 @@ function findGuestTools(folder: string, manifest: SetManifest): GuestTools | und
   if (!busybox || !tcc) return undefined;
   return {
     set: manifest.set,
+    recipe: manifest.recipe,
     root: join(folder, 'root'),
     busybox: join(folder, busybox.path),
     compiler: cachedCommand(folder, 'tcc', tcc.path).command,
   };
+}
+
+async function newestInitramfs(cache: string): Promise<string | undefined> {
+  let newest: { path: string; time: number } | undefined;
+  for (const name of await visibleNames(guestFolder(cache))) {
+    const path = join(guestFolder(cache), name, 'initramfs');
+    const found = await stat(path).catch(() => undefined); // Still being built
+    if (found && found.mtimeMs > (newest?.time ?? 0)) newest = { path, time: found.mtimeMs };
+  }
+  return newest?.path;
+}
+
+/** Names in a folder but for those in the making, in order; none without the folder. */
+async function visibleNames(folder: string): Promise<string[]> {
+  try {
+    return (await readdir(folder)).filter((name) => !name.startsWith('.')).sort();
+  } catch {
+    return []; // No cache is an ordinary state
+  }
 }
 
 async function readSets(
@@ -197,14 +227,8 @@ async function readSets(
   problems: string[],
 ): Promise<{ folder: string; manifest: SetManifest }[]> {
   const parent = join(cache, 'peers');
-  let names: string[];
-  try {
-    names = (await readdir(parent)).filter((name) => !name.startsWith('.')).sort();
-  } catch {
-    return []; // No cache is an ordinary state
-  }
   const sets = [];
-  for (const name of names) {
+  for (const name of await visibleNames(parent)) {
     const folder = join(parent, name);
     try {
       const manifest = decodeManifest(await readFile(join(folder, 'manifest.json'), 'utf8'));

@@ -1,6 +1,7 @@
 /**
  * Fills the cache folder with real peers: QEMU of two versions, virtiofsd, passt, their tools, guest kernels, busybox and
- * a small C compiler, from Debian's packages. Needs apt-get and dpkg-deb, no root. A second run returns at once.
+ * a small C compiler, from Debian's packages; and builds the guest's initramfs. Needs apt-get and dpkg-deb, no root. A
+ * second run returns at once.
  *
  *     node tools/peers/fetch.ts [--cache FOLDER] [--mirror URI] [--refresh]
  */
@@ -9,6 +10,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { asError, FerryError } from '../../src/errors.ts';
 import { cacheFolder, decodeManifest, type SetManifest } from '../../src/launch/index.ts';
+import { buildGuest } from '../guest/build.ts';
 import {
   type AptSource,
   hasKeyring,
@@ -223,7 +225,8 @@ if (import.meta.main) {
       mirror: values.mirror || undefined,
       log: (line) => process.stderr.write(`peers: ${line}\n`),
     });
-    process.stdout.write(`${table(manifests)}\n`);
+    const initramfs = await buildGuest(values.cache);
+    process.stdout.write(`${table(manifests)}\nguest: ${initramfs}\n`);
     process.stderr.write(
       `peers: ready in ${((performance.now() - start) / 1000).toFixed(1)} s, in ${values.cache}\n`,
     );

@@ -1,0 +1,779 @@
+/*
+ * The same seeded operations in two directories, one step after the other, each with its result, errno and contents
+ * compared. Names and handles come from small pools, so that operations meet each other's traces all the time.
+ */
+#define _GNU_SOURCE
+#include "agent.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#define SIDES 2
+#define OPEN 12
+#define HISTORY 24
+#define LARGEST 40000
+#define PATH 400
+/* Between two comparisons of everything. */
+#define INTERVAL 400
+
+static struct {
+	const char *root[SIDES];
+	int fd[SIDES][OPEN];
+	uint64_t state;
+	char history[HISTORY][160];
+	uint64_t step;
+	/* What was different, or empty. */
+	char difference[400];
+} run;
+
+/* What one side did. */
+struct outcome {
+	long long result;
+	int error;
+	size_t length;
+	unsigned char data[LARGEST + 8];
+};
+
+static struct outcome outcomes[SIDES];
+
+static uint64_t below(uint64_t limit)
+{
+	return random_below(&run.state, limit);
+}
+
+static void note(const char *format, ...)
+{
+	char *line = run.history[run.step % HISTORY];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(line, sizeof run.history[0], format, args);
+	va_end(args);
+}
+
+static void differs(const char *format, ...)
+{
+	va_list args;
+
+	if (run.difference[0])
+		return;
+	va_start(args, format);
+	vsnprintf(run.difference, sizeof run.difference, format, args);
+	va_end(args);
+}
+
+/* A name of up to three levels; the empty one is the directory itself. */
+static void pick_name(char *name)
+{
+	static const char *const names[] = { "a", "b", "c", "dir", "sub", "x y", "\303\251t\303\251", "link" };
+	int depth = 1 + below(3), at = 0;
+
+	name[0] = 0;
+	if (below(200) == 0) {
+		memset(name, 'n', 300);
+		name[254 + below(3)] = 0;
+		return;
+	}
+	while (depth--)
+		at += sprintf(name + at, "%s%s", at ? "/" : "", names[below(8)]);
+}
+
+static const char *on(int side, const char *name)
+{
+	static char paths[4][PATH];
+	static int next;
+	char *path = paths[next++ % 4];
+
+	snprintf(path, PATH, "%s/%s", run.root[side], name);
+	return path;
+}
+
+static void put(struct outcome *outcome, const void *data, size_t length)
+{
+	if (outcome->length + length > sizeof outcome->data)
+		length = sizeof outcome->data - outcome->length;
+	memcpy(outcome->data + outcome->length, data, length);
+	outcome->length += length;
+}
+
+static void put_stat(struct outcome *outcome, const struct stat *st, int times)
+{
+	char text[200];
+	int length = snprintf(text, sizeof text, "mode %o, links %d, owner %d:%d, device %llx, size %lld", st->st_mode,
+			      (int)st->st_nlink, st->st_uid, st->st_gid, (unsigned long long)st->st_rdev,
+			      S_ISDIR(st->st_mode) ? 0ll : (long long)st->st_size);
+
+	put(outcome, text, length);
+	if (times) {
+		length = snprintf(text, sizeof text, ", accessed %lld.%09ld, changed %lld.%09ld",
+				  (long long)st->st_atim.tv_sec, st->st_atim.tv_nsec, (long long)st->st_mtim.tv_sec,
+				  st->st_mtim.tv_nsec);
+		put(outcome, text, length);
+	}
+}
+
+/* ---- operations: each draws its arguments once, then acts on both sides ---- */
+
+typedef long long (*action)(int side, struct outcome *outcome);
+
+/* The arguments of the operation at hand. */
+static struct {
+	char name[PATH], other[PATH];
+	int handle, second, flags;
+	long long offset, to, length, value;
+	const char *attribute;
+	unsigned char data[LARGEST];
+} arg;
+
+static int fd_of(int side)
+{
+	return run.fd[side][arg.handle];
+}
+
+static long long act_open(int side, struct outcome *outcome)
+{
+	int fd = open(on(side, arg.name), arg.flags | O_NONBLOCK, (mode_t)arg.value);
+
+	(void)outcome;
+	if (fd < 0)
+		return -1;
+	if (run.fd[side][arg.handle] >= 0)
+		close(run.fd[side][arg.handle]);
+	run.fd[side][arg.handle] = fd;
+	return 0;
+}
+
+static long long act_close(int side, struct outcome *outcome)
+{
+	int fd = fd_of(side);
+
+	(void)outcome;
+	run.fd[side][arg.handle] = -1;
+	return close(fd);
+}
+
+static long long act_pread(int side, struct outcome *outcome)
+{
+	ssize_t length = pread(fd_of(side), outcome->data, arg.length, arg.offset);
+
+	outcome->length = length > 0 ? length : 0;
+	return length;
+}
+
+static long long act_read(int side, struct outcome *outcome)
+{
+	ssize_t length = read(fd_of(side), outcome->data, arg.length);
+
+	outcome->length = length > 0 ? length : 0;
+	return length;
+}
+
+static long long act_pwrite(int side, struct outcome *outcome)
+{
+	(void)outcome;
+	return pwrite(fd_of(side), arg.data, arg.length, arg.offset);
+}
+
+static long long act_write(int side, struct outcome *outcome)
+{
+	(void)outcome;
+	return write(fd_of(side), arg.data, arg.length);
+}
+
+static long long act_lseek(int side, struct outcome *outcome)
+{
+	(void)outcome;
+	return lseek(fd_of(side), arg.offset, arg.flags);
+}
+
+static long long act_ftruncate(int side, struct outcome *outcome)
+{
+	(void)outcome;
+	return ftruncate(fd_of(side), arg.length);
+}
+
+static long long act_truncate(int side, struct outcome *outcome)
+{
+	(void)outcome;
+	return truncate(on(side, arg.name), arg.length);
+}
+
+static long long act_fallocate(int side, struct outcome *outcome)
+{
+	(void)outcome;
+	return fallocate(fd_of(side), arg.flags, arg.offset, arg.length);
+}
+
+static long long act_copy(int side, struct outcome *outcome)
+{
+	off_t from = arg.offset, to = arg.to;
+
+	(void)outcome;
+	return copy_file_range(fd_of(side), &from, run.fd[side][arg.second], &to, arg.length, 0);
+}
+
+static long long act_sync(int side, struct outcome *outcome)
+{
+	(void)outcome;
+	return arg.flags ? fsync(fd_of(side)) : fdatasync(fd_of(side));
+}
+
+static long long act_map(int side, struct outcome *outcome)
+{
+	struct stat st;
+	unsigned char *at;
+	size_t length;
+
+	if (fstat(fd_of(side), &st) < 0 || !S_ISREG(st.st_mode) || st.st_size == 0)
+		return 0;
+	length = st.st_size < LARGEST ? st.st_size : LARGEST;
+	at = mmap(NULL, length, PROT_READ | (arg.flags ? PROT_WRITE : 0), MAP_SHARED, fd_of(side), 0);
+	if (at == MAP_FAILED)
+		return -1;
+	put(outcome, at, length);
+	if (arg.flags)
+		at[arg.offset % length] = arg.value;
+	munmap(at, length);
+	return length;
+}
+
+static long long act_fstat(int side, struct outcome *outcome)
+{
+	struct stat st;
+	int failed = fstat(fd_of(side), &st);
+
+	if (!failed)
+		put_stat(outcome, &st, 0);
+	return failed;
+}
+
+static long long act_stat(int side, struct outcome *outcome)
+{
+	struct stat st;
+	int failed = arg.flags ? stat(on(side, arg.name), &st) : lstat(on(side, arg.name), &st);
+
+	if (!failed)
+		put_stat(outcome, &st, 0);
+	return failed;
+}
+
+static long long act_mkdir(int side, struct outcome *outcome)
+{
+	(void)outcome;
+	return mkdir(on(side, arg.name), arg.value);
+}
+
+static long long act_rmdir(int side, struct outcome *outcome)
+{
+	(void)outcome;
+	return rmdir(on(side, arg.name));
+}
+
+static long long act_unlink(int side, struct outcome *outcome)
+{
+	(void)outcome;
+	return unlink(on(side, arg.name));
+}
+
+static long long act_rename(int side, struct outcome *outcome)
+{
+	(void)outcome;
+	return renameat2(AT_FDCWD, on(side, arg.name), AT_FDCWD, on(side, arg.other), arg.flags);
+}
+
+static long long act_link(int side, struct outcome *outcome)
+{
+	(void)outcome;
+	return link(on(side, arg.name), on(side, arg.other));
+}
+
+static long long act_symlink(int side, struct outcome *outcome)
+{
+	(void)outcome;
+	return symlink(arg.other, on(side, arg.name));
+}
+
+static long long act_readlink(int side, struct outcome *outcome)
+{
+	ssize_t length = readlink(on(side, arg.name), (char *)outcome->data, PATH);
+
+	outcome->length = length > 0 ? length : 0;
+	return length;
+}
+
+static long long act_mknod(int side, struct outcome *outcome)
+{
+	(void)outcome;
+	return mknod(on(side, arg.name), arg.flags | arg.value, 0x103);
+}
+
+static long long act_chmod(int side, struct outcome *outcome)
+{
+	(void)outcome;
+	return chmod(on(side, arg.name), arg.value);
+}
+
+static long long act_chown(int side, struct outcome *outcome)
+{
+	(void)outcome;
+	return lchown(on(side, arg.name), arg.value, arg.length);
+}
+
+static long long act_utimens(int side, struct outcome *outcome)
+{
+	struct timespec times[2] = { { arg.offset, arg.value }, { arg.length, arg.value / 2 } };
+	struct stat st;
+
+	if (utimensat(AT_FDCWD, on(side, arg.name), times, AT_SYMLINK_NOFOLLOW) < 0)
+		return -1;
+	if (lstat(on(side, arg.name), &st) == 0)
+		put_stat(outcome, &st, 1);
+	return 0;
+}
+
+static long long act_access(int side, struct outcome *outcome)
+{
+	(void)outcome;
+	return access(on(side, arg.name), arg.flags);
+}
+
+static long long act_setxattr(int side, struct outcome *outcome)
+{
+	(void)outcome;
+	return lsetxattr(on(side, arg.name), arg.attribute, arg.data, arg.length, arg.flags);
+}
+
+static long long act_getxattr(int side, struct outcome *outcome)
+{
+	ssize_t length = lgetxattr(on(side, arg.name), arg.attribute, outcome->data, arg.length);
+
+	outcome->length = length > 0 && arg.length ? length : 0;
+	return length;
+}
+
+static long long act_removexattr(int side, struct outcome *outcome)
+{
+	(void)outcome;
+	return lremovexattr(on(side, arg.name), arg.attribute);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Names in order, each with its type; how many, or -1. */
+static int list(const char *path, char **names, int limit)
+{
+	DIR *directory = opendir(path);
+	int count = 0;
+
+	if (directory == NULL)
+		return -1;
+	for (struct dirent *entry; (entry = readdir(directory)) && count < limit;) {
+		char *copy = malloc(strlen(entry->d_name) + 2);
+
+		sprintf(copy, "%s%c", entry->d_name, 'A' + entry->d_type);
+		names[count++] = copy;
+	}
+	closedir(directory);
+	qsort(names, count, sizeof *names, by_name);
+	return count;
+}
+
+static long long act_list(int side, struct outcome *outcome)
+{
+	static char *names[256];
+	int count = list(on(side, arg.name), names, 256);
+
+	for (int i = 0; i < count; i++) {
+		put(outcome, names[i], strlen(names[i]) + 1);
+		free(names[i]);
+	}
+	return count;
+}
+
+static long long act_listxattr(int side, struct outcome *outcome)
+{
+	static char text[4096];
+	static char *names[256];
+	ssize_t length = llistxattr(on(side, arg.name), text, sizeof text);
+	int count = 0;
+
+	if (length < 0)
+		return -1;
+	for (ssize_t at = 0; at < length && count < 256; at += strlen(text + at) + 1)
+		names[count++] = text + at;
+	qsort(names, count, sizeof *names, by_name);
+	for (int i = 0; i < count; i++)
+		put(outcome, names[i], strlen(names[i]) + 1);
+	return length;
+}
+
+/* ---- comparing ---- */
+
+static const char *describe(const struct outcome *outcome)
+{
+	static char texts[4][160];
+	static int next;
+	char *text = texts[next++ % 4];
+
+	if (outcome->result < 0)
+		snprintf(text, 160, "error %s", strerror(outcome->error));
+	else
+		snprintf(text, 160, "%lld, %.100s", outcome->result,
+			 outcome->length && outcome->data[0] >= ' ' ? (const char *)outcome->data : "");
+	return text;
+}
+
+static void both(action act)
+{
+	for (int side = 0; side < SIDES; side++) {
+		struct outcome *outcome = &outcomes[side];
+
+		outcome->length = 0;
+		errno = 0;
+		outcome->result = act(side, outcome);
+		outcome->error = outcome->result < 0 ? errno : 0;
+		outcome->data[outcome->length < LARGEST ? outcome->length : LARGEST] = 0;
+	}
+	if (outcomes[0].result != outcomes[1].result || outcomes[0].error != outcomes[1].error)
+		differs("%s there, %s here", describe(&outcomes[0]), describe(&outcomes[1]));
+	else if (outcomes[0].length != outcomes[1].length)
+		differs("%zu bytes there, %zu here", outcomes[0].length, outcomes[1].length);
+	else
+		for (size_t i = 0; i < outcomes[0].length; i++)
+			if (outcomes[0].data[i] != outcomes[1].data[i]) {
+				differs("byte %zu is %02x there, %02x here (%s there, %s here)", i, outcomes[0].data[i],
+					outcomes[1].data[i], describe(&outcomes[0]), describe(&outcomes[1]));
+				break;
+			}
+}
+
+/* A file opened by name, read from its start. */
+static long long act_contents(int side, struct outcome *outcome)
+{
+	int fd = open(on(side, arg.name), O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
+	ssize_t length;
+
+	if (fd < 0)
+		return -1;
+	length = pread(fd, outcome->data, LARGEST, arg.offset);
+	outcome->length = length > 0 ? length : 0;
+	close(fd);
+	return length;
+}
+
+static void compare_below(const char *name, int depth)
+{
+	static char *names[8][256];
+	char own[PATH];
+	int count;
+
+	snprintf(own, sizeof own, "%s", name);
+	strcpy(arg.name, own);
+	arg.flags = 0;
+	note("comparing %s", own);
+	both(act_stat);
+	both(act_listxattr);
+	if (outcomes[0].result < 0 || run.difference[0])
+		return;
+	for (int side = 0; side < SIDES; side++) {
+		struct stat st;
+
+		if (lstat(on(side, own), &st) < 0)
+			return;
+		if (side == 0 && S_ISREG(st.st_mode)) {
+			for (arg.offset = 0; arg.offset < st.st_size && !run.difference[0]; arg.offset += LARGEST)
+				both(act_contents);
+			return;
+		}
+		if (!S_ISDIR(st.st_mode))
+			return;
+	}
+	both(act_list);
+	if (run.difference[0] || depth == 8)
+		return;
+	count = list(on(0, own), names[depth], 256);
+	for (int i = 0; i < count; i++) {
+		char *entry = names[depth][i];
+
+		entry[strlen(entry) - 1] = 0;
+		if (strcmp(entry, ".") && strcmp(entry, "..") && !run.difference[0]) {
+			static char path[8][PATH];
+
+			snprintf(path[depth], PATH, "%.380s%s%s", own, own[0] ? "/" : "", entry);
+			if (strlen(own) + strlen(entry) < PATH - 2)
+				compare_below(path[depth], depth + 1);
+		}
+		free(entry);
+	}
+}
+
+/* ---- drawing an operation ---- */
+
+static const int open_flags[] = {
+	O_RDONLY,
+	O_RDWR,
+	O_RDWR | O_CREAT,
+	O_RDWR | O_CREAT | O_EXCL,
+	O_RDWR | O_CREAT | O_TRUNC,
+	O_WRONLY | O_CREAT | O_APPEND,
+	O_RDWR | O_APPEND,
+	O_RDONLY | O_DIRECTORY,
+	O_RDWR | O_NOFOLLOW,
+	O_WRONLY | O_TRUNC,
+	O_RDWR | O_CREAT | O_SYNC,
+};
+
+static long long place(void)
+{
+	return below(8) ? below(9000) : below(300000);
+}
+
+static long long extent(void)
+{
+	return below(8) ? below(5000) : below(LARGEST);
+}
+
+static void draw(void)
+{
+	static const char *const attributes[] = { "user.one", "user.two", "trusted.three", "user.", "nonsense" };
+	static const int renames[] = { 0, 0, 0, RENAME_NOREPLACE, RENAME_EXCHANGE, RENAME_NOREPLACE | RENAME_EXCHANGE };
+	static const int allocations[] = { 0, FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE };
+	static const int kinds[] = { S_IFIFO, S_IFREG, S_IFCHR, S_IFSOCK };
+
+	pick_name(arg.name);
+	pick_name(arg.other);
+	arg.handle = below(OPEN);
+	arg.second = below(OPEN);
+	arg.offset = place();
+	arg.to = place();
+	arg.length = extent();
+	arg.value = below(010000);
+	arg.attribute = attributes[below(5)];
+	switch (below(30)) {
+	case 0: case 1: case 2: case 3:
+		arg.flags = open_flags[below(sizeof open_flags / sizeof *open_flags)];
+		note("open %d %s flags %o mode %llo", arg.handle, arg.name, arg.flags, arg.value);
+		both(act_open);
+		break;
+	case 4:
+		note("close %d", arg.handle);
+		both(act_close);
+		break;
+	case 5:
+		note("pread %d at %lld length %lld", arg.handle, arg.offset, arg.length);
+		both(act_pread);
+		break;
+	case 6:
+		note("read %d length %lld", arg.handle, arg.length);
+		both(act_read);
+		break;
+	case 7: case 8:
+		pattern_make(arg.data, arg.length, run.step, 0);
+		note("pwrite %d at %lld length %lld", arg.handle, arg.offset, arg.length);
+		both(act_pwrite);
+		break;
+	case 9:
+		pattern_make(arg.data, arg.length, run.step, 0);
+		note("write %d length %lld", arg.handle, arg.length);
+		both(act_write);
+		break;
+	case 10:
+		arg.flags = below(3);
+		arg.offset -= 2000;
+		if (arg.flags == SEEK_CUR || arg.flags == SEEK_END || arg.flags == SEEK_SET) {
+			struct stat st;
+
+			/* What a directory's offsets are is the file system's own business. */
+			if (fstat(run.fd[0][arg.handle], &st) == 0 && S_ISDIR(st.st_mode))
+				break;
+		}
+		note("lseek %d %lld from %d", arg.handle, arg.offset, arg.flags);
+		both(act_lseek);
+		break;
+	case 11:
+		arg.length = place();
+		note("ftruncate %d to %lld", arg.handle, arg.length);
+		both(act_ftruncate);
+		break;
+	case 12:
+		arg.length = place();
+		note("truncate %s to %lld", arg.name, arg.length);
+		both(act_truncate);
+		break;
+	case 13:
+		arg.flags = allocations[below(3)];
+		note("fallocate %d mode %d at %lld length %lld", arg.handle, arg.flags, arg.offset, arg.length);
+		both(act_fallocate);
+		break;
+	case 14:
+		note("copy %d at %lld to %d at %lld length %lld", arg.handle, arg.offset, arg.second, arg.to, arg.length);
+		both(act_copy);
+		break;
+	case 15:
+		arg.flags = below(2);
+		note("%s %d", arg.flags ? "fsync" : "fdatasync", arg.handle);
+		both(act_sync);
+		break;
+	case 16:
+		arg.flags = below(2);
+		note("map %d, write %d at %lld", arg.handle, arg.flags, arg.offset);
+		both(act_map);
+		break;
+	case 17:
+		note("fstat %d", arg.handle);
+		both(act_fstat);
+		break;
+	case 18:
+		arg.flags = below(2);
+		note("%s %s", arg.flags ? "stat" : "lstat", arg.name);
+		both(act_stat);
+		break;
+	case 19: case 20:
+		note("mkdir %s mode %llo", arg.name, arg.value);
+		both(act_mkdir);
+		break;
+	case 21:
+		if (below(2)) {
+			note("rmdir %s", arg.name);
+			both(act_rmdir);
+		} else {
+			note("unlink %s", arg.name);
+			both(act_unlink);
+		}
+		break;
+	case 22:
+		arg.flags = renames[below(6)];
+		note("rename %s to %s flags %d", arg.name, arg.other, arg.flags);
+		both(act_rename);
+		break;
+	case 23:
+		note("link %s to %s", arg.name, arg.other);
+		both(act_link);
+		break;
+	case 24:
+		if (below(2)) {
+			note("symlink %s, target %s", arg.name, arg.other);
+			both(act_symlink);
+		} else {
+			note("readlink %s", arg.name);
+			both(act_readlink);
+		}
+		break;
+	case 25:
+		arg.flags = kinds[below(4)];
+		note("mknod %s kind %o mode %llo", arg.name, arg.flags, arg.value);
+		both(act_mknod);
+		break;
+	case 26:
+		if (below(2)) {
+			note("chmod %s %llo", arg.name, arg.value);
+			both(act_chmod);
+		} else {
+			note("chown %s %lld:%lld", arg.name, arg.value, arg.length);
+			both(act_chown);
+		}
+		break;
+	case 27:
+		if (below(2)) {
+			arg.offset *= 100000;
+			arg.value *= 100000;
+			note("utimens %s %lld.%09lld %lld.%09lld", arg.name, arg.offset, arg.value, arg.length, arg.value / 2);
+			both(act_utimens);
+		} else {
+			arg.flags = below(8);
+			note("access %s %d", arg.name, arg.flags);
+			both(act_access);
+		}
+		break;
+	case 28:
+		arg.length = below(300);
+		if (below(2)) {
+			pattern_make(arg.data, arg.length, run.step, 0);
+			arg.flags = below(3);
+			note("setxattr %s %s length %lld flags %d", arg.name, arg.attribute, arg.length, arg.flags);
+			both(act_setxattr);
+		} else if (below(2)) {
+			note("getxattr %s %s room %lld", arg.name, arg.attribute, arg.length);
+			both(act_getxattr);
+		} else {
+			note("removexattr %s %s", arg.name, arg.attribute);
+			both(act_removexattr);
+		}
+		break;
+	default:
+		note("list %s", arg.name);
+		both(act_list);
+	}
+}
+
+static void give_history(struct call *call)
+{
+	uint64_t first = run.step >= HISTORY ? run.step - HISTORY + 1 : 0;
+
+	text_add(call->reply, " history=");
+	for (uint64_t i = first; i <= run.step; i++) {
+		text_escape(call->reply, run.history[i % HISTORY], strlen(run.history[i % HISTORY]));
+		text_add(call->reply, "%%0a");
+	}
+}
+
+/*
+ * differ there here seed count: `count` operations, or as many as come before an interrupt. Verdict "same", or "different"
+ * with what was different at which step and the last operations.
+ */
+static int do_differ(struct call *call)
+{
+	uint64_t count = number(call, 3);
+
+	run.root[0] = word(call, 0);
+	run.root[1] = word(call, 1);
+	run.state = number(call, 2);
+	run.difference[0] = 0;
+	for (int side = 0; side < SIDES; side++)
+		for (int i = 0; i < OPEN; i++)
+			run.fd[side][i] = -1;
+	progress->operations = 0;
+	hold_interrupts();
+	for (run.step = 0; run.step < count && !run.difference[0] && !interrupt_waits(); run.step++) {
+		draw();
+		if (!run.difference[0] && run.step % INTERVAL == INTERVAL - 1)
+			compare_below("", 0);
+		progress->operations++;
+		if (run.difference[0])
+			break;
+	}
+	if (!run.difference[0]) {
+		run.step++;
+		compare_below("", 0);
+	}
+	release_interrupts();
+	for (int side = 0; side < SIDES; side++)
+		for (int i = 0; i < OPEN; i++)
+			if (run.fd[side][i] >= 0)
+				close(run.fd[side][i]);
+	reply_number(call, "operations", progress->operations);
+	reply_string(call, "verdict", run.difference[0] ? "different" : "same");
+	if (run.difference[0]) {
+		reply_number(call, "step", run.step);
+		reply_string(call, "difference", run.difference);
+		give_history(call);
+	}
+	return 0;
+}
+
+const struct command_entry differ_commands[] = {
+	{ "differ", do_differ, 4, 4 },
+	{ 0 },
+};
