@@ -203,6 +203,24 @@ export class FileContent {
     };
   }
 
+  /**
+   * Take in `count` pages from `page` as they were saved: `bytes`, which end in the last of them, or, when there are
+   * none, memory that is only reserved. The size stays as it is. Returns 0, -EFBIG, -EEXIST where something is mapped
+   * there already, or -ENOSPC.
+   */
+  restore(page: number, count: number, bytes: Uint8Array): number {
+    if ((page + count) * PAGE_SIZE > MAX_FILE_SIZE) return -Errno.EFBIG;
+    if (this.#missing(page, page + count) < count) return -Errno.EEXIST;
+    if (count > this.#arena.free) return -Errno.ENOSPC;
+    for (let done = 0; done < count; ) {
+      const grown = this.#grow(page + done, count - done, 0, 0, true);
+      const data = bytes.subarray(done * PAGE_SIZE, (done + grown) * PAGE_SIZE);
+      this.#arena.fill(this.#arena.taken, data);
+      done += grown;
+    }
+    return 0;
+  }
+
   /** Give all pages back: the file is empty. */
   release(): void {
     this.truncate(0);

@@ -1,8 +1,8 @@
 import type { Inode } from './inode.ts';
 import { equalsBytes, hashBytes, hashName } from './name.ts';
 
-/** Cookies of `.` and `..`; names follow after them. */
-const FIRST_COOKIE = 3;
+/** The cookie of the first name; 1 and 2 are those of `.` and `..`. */
+export const FIRST_COOKIE = 3;
 
 /** Removed entries are kept in the order until there are this many, and more than there are live ones. */
 const COMPACT_AT = 32;
@@ -48,6 +48,11 @@ export class Directory {
   /** How many names there are, `.` and `..` aside. */
   get size(): number {
     return this.#size;
+  }
+
+  /** The highest cookie that a name had since removed names were last cleared away; 0 while there was none. */
+  get lastCookie(): number {
+    return this.#order.at(-1)?.cookie ?? 0;
   }
 
   /** The entry named by `length` bytes from `start`. Allocates nothing. */

@@ -1,0 +1,69 @@
+import { LockType } from '../locks/lock.ts';
+import { OpenDirectory, OpenFile } from '../tree/handles.ts';
+import { inodeOf } from './load-tree.ts';
+import type { LoadedState } from './loaded-state.ts';
+import type { RecordFields } from './record-fields.ts';
+import { HandleKind, LockKind } from './sections.ts';
+
+/** Take in the handles of a record. */
+export function loadHandles(state: LoadedState, fields: RecordFields): void {
+  const { fileSystem, seen, totals } = state;
+  while (fields.remaining > 0) {
+    if (seen.handles++ >= totals.handles)
+      throw fields.error('ERR_FS_STATE_COUNT', 'handle', `more handles than the ${totals.handles} announced`);
+    const handle = fields.u64('handle');
+    if (handle === 0 || handle >= totals.nextHandle)
+      throw fields.error('ERR_FS_STATE_VALUE', 'handle', `${handle}, expected 1 to ${totals.nextHandle - 1}`);
+    if (fileSystem.files.has(handle) || fileSystem.directories.has(handle))
+      throw fields.error('ERR_FS_STATE_DUPLICATE', 'handle', `${handle} came before`);
+    const inode = inodeOf(state, fields, 'ino');
+    const flags = fields.u32('flags');
+    const kind = fields.u32('kind');
+    const position = fields.u64('position');
+    if (kind === HandleKind.file && inode.content !== undefined && position === 0)
+      fileSystem.restoreFile(new OpenFile(handle, inode, flags));
+    else if (kind === HandleKind.directory && inode.directory !== undefined)
+      fileSystem.restoreDirectory(new OpenDirectory(handle, inode, flags)).position = position;
+    else
+      throw fields.error(
+        'ERR_FS_STATE_REFERENCE',
+        'kind',
+        `handle ${handle} of kind ${kind} on inode ${inode.ino} with mode 0${inode.mode.toString(8)}`,
+      );
+  }
+}
+
+/** Take in the locks of a record. */
+export function loadLocks(state: LoadedState, fields: RecordFields): void {
+  const { locks, seen, totals } = state;
+  while (fields.remaining > 0) {
+    if (seen.locks++ >= totals.locks)
+      throw fields.error('ERR_FS_STATE_COUNT', 'ino', `more locks than the ${totals.locks} announced`);
+    const { ino } = inodeOf(state, fields, 'ino');
+    const owner = fields.big('owner');
+    const start = fields.big('start');
+    const end = fields.big('end');
+    const type = fields.u32('type');
+    const pid = fields.u32('pid');
+    const kind = fields.u32('kind');
+    fields.zero('reserved');
+    let result = -1;
+    if (type === LockType.read || type === LockType.write) {
+      if (kind === LockKind.record) result = locks.setRecord(ino, { owner, start, end, type, pid });
+      else if (kind === LockKind.file && start === 0n && end === 0n && pid === 0)
+        result = locks.setFile(ino, { owner, type });
+    }
+    if (result !== 0)
+      throw fields.error(
+        'ERR_FS_STATE_VALUE',
+        'kind',
+        `kind ${kind}, type ${type}, bytes ${start} to ${end} of ${ino}`,
+      );
+    if (locks.held !== seen.locks)
+      throw fields.error(
+        'ERR_FS_STATE_DUPLICATE',
+        'start',
+        `joins another lock of owner ${owner} on inode ${ino}`,
+      );
+  }
+}

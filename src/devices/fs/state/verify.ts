@@ -1,0 +1,87 @@
+import { ROOT_INO } from '../tree/file-system.ts';
+import type { Inode } from '../tree/inode.ts';
+import { FsStateError } from './errors.ts';
+import type { LoadedState } from './loaded-state.ts';
+
+/**
+ * Check what can only be told when all has been read: that everything announced has come, that link counts agree with
+ * the names, that every directory is reached from the root, and that nothing is there that nobody refers to.
+ */
+export function verifyTree(state: LoadedState): void {
+  verifyTotals(state);
+  const { fileSystem, removedParents } = state;
+  const root = fileSystem.inodes.get(ROOT_INO);
+  if (root?.directory === undefined)
+    throw new FsStateError(
+      'ERR_FS_STATE_TREE',
+      'inodes',
+      `inode ${ROOT_INO}, the root, is no directory or missing`,
+    );
+  const subdirectories = countReached(root);
+  for (const inode of fileSystem.inodes.values()) verifyInode(state, inode, subdirectories);
+  for (const [ino, parentIno] of removedParents) {
+    const parent = fileSystem.inodes.get(parentIno);
+    if (parent?.directory === undefined)
+      throw new FsStateError(
+        'ERR_FS_STATE_REFERENCE',
+        'inodes.parent',
+        `${parentIno} of ${ino} is no directory`,
+      );
+    fileSystem.inodes.get(ino)!.directory!.parent = parent;
+  }
+}
+
+function verifyTotals({ fileSystem, totals, seen, locks }: LoadedState): void {
+  const { contents, inodes } = fileSystem;
+  const used = contents.totalPages - contents.freePages;
+  verifyCount('inodes', inodes.size, totals.inodes);
+  verifyCount('entries', seen.entries, totals.entries);
+  verifyCount('xattrs', seen.xattrs, totals.xattrs);
+  verifyCount('contents', used, totals.pages);
+  verifyCount('handles', seen.handles, totals.handles);
+  verifyCount('locks', locks.held, totals.locks);
+}
+
+function verifyCount(section: string, found: number, announced: number): void {
+  if (found !== announced)
+    throw new FsStateError('ERR_FS_STATE_COUNT', section, `${found} came, ${announced} were announced`);
+}
+
+/** The directories that are reached from the root by their names, each with how many directories it has in it. */
+function countReached(root: Inode): Map<Inode, number> {
+  const reached = new Map<Inode, number>();
+  const open = [root];
+  for (let parent = open.pop(); parent !== undefined; parent = open.pop()) {
+    let count = 0;
+    for (const [, inode] of parent.directory!.entries()) {
+      if (inode.directory === undefined) continue;
+      count++;
+      open.push(inode);
+    }
+    reached.set(parent, count);
+  }
+  return reached;
+}
+
+function verifyInode(state: LoadedState, inode: Inode, subdirectories: Map<Inode, number>): void {
+  const { ino, nlink } = inode;
+  if (inode.unreferenced)
+    throw new FsStateError('ERR_FS_STATE_REFERENCE', 'inodes.nlink', `nothing refers to inode ${ino}`);
+  let names = state.links.get(ino) ?? 0;
+  if (inode.directory !== undefined) {
+    const inside = subdirectories.get(inode);
+    if (inside === undefined && names > 0)
+      throw new FsStateError(
+        'ERR_FS_STATE_TREE',
+        'entries',
+        `directory ${ino} is in a circle of directories`,
+      );
+    names = inside === undefined ? 0 : inside + 2;
+  }
+  if (nlink !== names)
+    throw new FsStateError(
+      'ERR_FS_STATE_COUNT',
+      'inodes.nlink',
+      `${nlink} of inode ${ino}, but ${names} by its names`,
+    );
+}
