@@ -1,5 +1,5 @@
 import { FerryError } from '../errors.ts';
-import { describeRegion, type Region } from './region.ts';
+import { describeRegion, type Region, type Window } from './region.ts';
 
 /**
  * The memory of a guest: regions that overlap neither in guest nor in user addresses. It owns its regions. Looking an
@@ -8,10 +8,11 @@ import { describeRegion, type Region } from './region.ts';
 export class GuestMemory implements Disposable {
   /** How many regions there may be. */
   readonly capacity: number;
-  /** Changes whenever a region goes: views made under another generation must not be touched. */
+  /** Changes with the regions: views made under another generation must not be touched. */
   generation = 0;
   #regions: readonly Region[] = [];
-  #last: Region | undefined;
+  #windows: readonly Window[] = [];
+  #last: Window | undefined;
 
   constructor(capacity: number) {
     this.capacity = capacity;
@@ -24,7 +25,7 @@ export class GuestMemory implements Disposable {
 
   /** Take over `region`. Throws `ERR_OVERLAP` or `ERR_TOO_MANY_REGIONS`, and then the region stays the caller's. */
   add(region: Region): void {
-    this.#regions = this.#ordered([...this.#regions, region]);
+    this.#become(this.#ordered([...this.#regions, region]));
   }
 
   /** Unmap the region with exactly this place. Throws `ERR_NO_REGION` where there is none. */
@@ -50,36 +51,39 @@ export class GuestMemory implements Disposable {
     for (const region of old) region[Symbol.dispose]();
   }
 
-  /** The region that holds `guestAddress`. */
-  find(guestAddress: number): Region | undefined {
+  /** The window on the memory at `guestAddress`. */
+  find(guestAddress: number): Window | undefined {
     const last = this.#last;
     if (last !== undefined && guestAddress >= last.guestAddress && guestAddress < last.end) return last;
     return this.#search(guestAddress);
   }
 
-  /** The region that holds all of `length` bytes at user address `userAddress`. */
-  findUser(userAddress: number, length: number): Region | undefined {
-    return this.#regions.find(
-      (region) =>
-        userAddress >= region.userAddress && userAddress + length <= region.userAddress + region.size,
+  /** `length` bytes at user address `userAddress`, which must lie in one region; undefined where they do not. */
+  viewUser(userAddress: number, length: number): Uint8Array<ArrayBuffer> | undefined {
+    const region = this.#regions.find(
+      (one) => userAddress >= one.userAddress && userAddress + length <= one.userAddress + one.size,
     );
+    if (region === undefined) return undefined;
+    const start = userAddress - region.userAddress;
+    return region.bytes.subarray(start, start + length);
   }
 
   [Symbol.dispose](): void {
     this.replace([]);
   }
 
-  #search(guestAddress: number): Region | undefined {
+  #search(guestAddress: number): Window | undefined {
+    const windows = this.#windows;
     let low = 0;
-    let high = this.#regions.length - 1;
+    let high = windows.length - 1;
     while (low <= high) {
       const middle = (low + high) >> 1;
-      const region = this.#regions[middle]!;
-      if (guestAddress < region.guestAddress) high = middle - 1;
-      else if (guestAddress >= region.end) low = middle + 1;
+      const window = windows[middle]!;
+      if (guestAddress < window.guestAddress) high = middle - 1;
+      else if (guestAddress >= window.end) low = middle + 1;
       else {
-        this.#last = region;
-        return region;
+        this.#last = window;
+        return window;
       }
     }
     return undefined;
@@ -87,6 +91,7 @@ export class GuestMemory implements Disposable {
 
   #become(regions: readonly Region[]): void {
     this.#regions = regions;
+    this.#windows = regions.flatMap((region) => region.windows);
     this.#last = undefined;
     this.generation++;
   }

@@ -1,4 +1,4 @@
 /** A guest's memory as a process outside the guest has it mapped, and the log of what was written to it. */
 export { DirtyLog, LOG_PAGE_SIZE, mapDirtyLog } from './dirty-log.ts';
 export { GuestMemory } from './guest-memory.ts';
-export { mapRegion, Region, type RegionPlace } from './region.ts';
+export { mapRegion, Region, type RegionPlace, type Window } from './region.ts';

@@ -1,12 +1,5 @@
+import { copyBytes } from './copy.ts';
 import { type SegmentSource, Segments } from './segments.ts';
-
-/** Up to this many bytes a loop is faster than making a view for `set`. */
-const LOOP_LIMIT = 160;
-
-function copyBytes(from: Uint8Array, fromAt: number, to: Uint8Array, toAt: number, length: number): void {
-  if (length <= LOOP_LIMIT) for (let i = 0; i < length; i++) to[toAt + i] = from[fromAt + i]!;
-  else to.set(from.subarray(fromAt, fromAt + length), toAt);
-}
 
 /** A position within segments. */
 class Cursor {

@@ -2,4 +2,11 @@
 export { ChainReader, ChainWriter, DescriptorChain } from './chain.ts';
 export { type Buffer, DriverQueue, type RingAddresses } from './driver-queue.ts';
 export { VirtqueueError } from './errors.ts';
-export { Segments } from './segments.ts';
+export { type MappedRange, Segments } from './segments.ts';
+export {
+  MAX_QUEUE_SIZE,
+  type RingMemory,
+  ringLengths,
+  SplitQueue,
+  type SplitQueueOptions,
+} from './split-queue.ts';

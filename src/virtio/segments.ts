@@ -8,7 +8,7 @@ export interface MappedRange {
   readonly bytes: Uint8Array;
 }
 
-/** Where segments come from: `generation` changes whenever a mapping went away or another took its place. */
+/** Where segments come from: `generation` changes whenever mappings come or go. */
 export interface SegmentSource {
   readonly generation: number;
   /** The mapped range that holds `guestAddress`, or undefined where no memory is. */

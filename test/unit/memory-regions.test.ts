@@ -80,10 +80,13 @@ test('several regions of one file are found by guest and by user address', () =>
   assert.equal(memory.find(0x13ffff)?.size, 0x40000);
   assert.equal(memory.find(0x140000), undefined);
   assert.equal(memory.find(2 ** 60), undefined);
-  assert.equal(memory.findUser(user + 0xbfff0, 16)?.guestAddress, 0);
-  assert.equal(memory.findUser(user + 0xbfff0, 17), undefined);
-  assert.equal(memory.findUser(user + 0x13fff0, 16)?.guestAddress, 0x100000);
-  assert.equal(memory.findUser(0x1000, 1), undefined);
+  using file = mapShared(fd, 0, 1 << 20);
+  file.bytes[0xbfff0] = 1;
+  file.bytes[0xc0000 + 0x3fff0] = 2;
+  assert.deepEqual([...memory.viewUser(user + 0xbfff0, 2)!], [1, 0]);
+  assert.equal(memory.viewUser(user + 0xbfff0, 17), undefined);
+  assert.deepEqual([...memory.viewUser(user + 0x13fff0, 2)!], [2, 0]);
+  assert.equal(memory.viewUser(0x1000, 1), undefined);
 });
 
 test('overlap in either address space is refused and changes nothing', () => {
@@ -115,7 +118,7 @@ test('a region goes only by its exact place, and the number of regions is bounde
   using third = region(fd, 0x8000, 0x1000, 0x20000);
   assert.throws(() => memory.add(third), { code: 'ERR_TOO_MANY_REGIONS' });
   const place = { guestAddress: 0x1000, userAddress: 0x9000, size: 0x1000 };
-  assert.equal(memory.find(0x1000)?.userAddress, 0x9000);
+  assert.equal(memory.find(0x1000)?.size, 0x1000);
   for (const wrong of [{ guestAddress: 0x1001 }, { userAddress: 0x9001 }, { size: 0xfff }])
     assert.throws(() => memory.remove({ ...place, ...wrong }), { code: 'ERR_NO_REGION' });
   const { generation } = memory;
@@ -134,4 +137,23 @@ test('a replaced table unmaps what was there', () => {
   assert.equal(liveResources().length, mappings);
   assert.equal(memory.find(0), undefined);
   assert.equal(memory.find(0x4000)?.size, 0x1000);
+});
+
+test('a region of many gigabytes is seen through windows without a gap', () => {
+  const gigabyte = 2 ** 30;
+  using fd = createMemfd('large', 5 * gigabyte);
+  using memory = new GuestMemory(1);
+  memory.add(region(fd, gigabyte + 4096, 5 * gigabyte - 512, 0x1000, 512));
+  const seen: number[] = [];
+  let at = gigabyte + 4096;
+  for (let window = memory.find(at); window !== undefined; window = memory.find(at)) {
+    assert.equal(window.guestAddress, at);
+    assert.equal(window.bytes.length, window.size);
+    seen.push(window.size);
+    at = window.end;
+  }
+  assert.equal(at, gigabyte + 4096 + 5 * gigabyte - 512);
+  assert.ok(seen.every((size) => size <= gigabyte));
+  memory.find(at - 1)!.bytes[memory.find(at - 1)!.size - 1] = 42;
+  assert.equal(memory.viewUser(0x1000 + 5 * gigabyte - 513, 1)![0], 42);
 });
