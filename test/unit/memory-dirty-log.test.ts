@@ -90,6 +90,7 @@ test('marking loses no bit while another thread marks pages in the same bytes', 
   const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(other)}`), {
     workerData: turns,
   });
+  const ended = once(worker, 'exit');
   try {
     for (let round = 1; round <= rounds; round++) {
       file.bytes.fill(0);
@@ -104,6 +105,7 @@ test('marking loses no bit while another thread marks pages in the same bytes', 
         `round ${round}`,
       );
     }
+    assert.deepEqual(await ended, [0]);
   } finally {
     await worker.terminate();
   }
