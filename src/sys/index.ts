@@ -8,6 +8,7 @@ export {
   readInto,
   readIntoAddress,
   WOULD_BLOCK,
+  widenPipe,
   writeAt,
   writeFrom,
   writeFromAddress,
@@ -35,4 +36,5 @@ export {
   receiveMessage,
   sendMessage,
   shutdownSocket,
+  unixSocketKind,
 } from './socket.ts';

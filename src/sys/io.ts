@@ -3,6 +3,7 @@ import { Fd } from './fd.ts';
 import * as libc from './libc.ts';
 
 const O_CLOEXEC = 0o2000000;
+const F_SETPIPE_SZ = 1031;
 
 /** What a non-blocking call returns instead of a count when it would have to wait. */
 export const WOULD_BLOCK = -1;
@@ -19,6 +20,11 @@ export function createPipe(name: string): { read: Fd; write: Fd } {
   const fds = new Int32Array(2);
   check(libc.pipe2(fds, O_CLOEXEC), 'pipe2', name);
   return { read: new Fd(fds[0]!, `${name}, read end`), write: new Fd(fds[1]!, `${name}, write end`) };
+}
+
+/** Ask for room for `length` bytes in a pipe; what is no pipe, or may not have that much, stays as it is. */
+export function widenPipe(fd: Fd, length: number): void {
+  libc.fcntl(fd.number, F_SETPIPE_SZ, length);
 }
 
 /** read(2) into `into`: bytes read, 0 at the end of the stream, or `WOULD_BLOCK`. */

@@ -11,7 +11,10 @@ const SOCK_CLOEXEC = 0o2000000;
 const SOCK_NONBLOCK = 0o4000;
 const SOL_SOCKET = 1;
 const SCM_RIGHTS = 1;
+const SO_TYPE = 3;
 const SO_PEERCRED = 17;
+const SO_ACCEPTCONN = 30;
+const SO_DOMAIN = 39;
 const MSG_CTRUNC = 8;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
@@ -103,6 +106,20 @@ export function peerCredentials(socket: Fd): { pid: number; uid: number; gid: nu
   );
   const [pid, uid, gid] = new Int32Array(value.buffer);
   return { pid: pid!, uid: uid!, gid: gid! };
+}
+
+/** What an inherited descriptor is: a unix stream socket that listens, one that is (or was) connected, or neither. */
+export function unixSocketKind(fd: Fd): 'listening' | 'connected' | undefined {
+  if (socketOption(fd, SO_DOMAIN) !== AF_UNIX || socketOption(fd, SO_TYPE) !== SOCK_STREAM) return undefined;
+  return socketOption(fd, SO_ACCEPTCONN) === 1 ? 'listening' : 'connected';
+}
+
+/** The integer value of a socket option; undefined where `fd` is no socket. */
+function socketOption(fd: Fd, option: number): number | undefined {
+  const value = new Int32Array(1);
+  const length = new Uint8Array(new Uint32Array([4]).buffer);
+  const result = libc.getsockopt(fd.number, SOL_SOCKET, option, new Uint8Array(value.buffer), length);
+  return result < 0 ? undefined : value[0];
 }
 
 function prepareHeader(length: number, controlLength: number): void {
