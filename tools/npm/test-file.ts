@@ -25,11 +25,11 @@ export async function runTestFile(
     const signal = AbortSignal.timeout(limit);
     let running = '';
     for await (const event of run({ files: [path], execArgv, env, signal }) as AsyncIterable<TestEvent>) {
-      if (event.type === 'test:dequeue') running = event.data.name;
+      if (event.type === 'test:dequeue' && event.data.name !== path) running = event.data.name;
       if (event.type === 'test:pass' && event.data.name === path) {
         report(failure(path, start, 'The file declares no test'));
       } else if (event.type === 'test:fail' && signal.aborted && event.data.name === path) {
-        report(failure(path, start, `Killed after ${limit / 1000} s, during "${running}"`));
+        report(failure(path, start, `Killed after ${limit / 1000} s, during "${running || 'loading'}"`));
       } else if (!isSummary(event)) report(event);
     }
     const left = [...killProcesses(folder), ...readdirSync(folder).map((name) => `file ${name}`)];

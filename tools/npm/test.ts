@@ -4,6 +4,7 @@
  *
  *     npm test [-- PATH…]          files, or folders of test files; without the lint step
  *     npm test -- --only FOLDER    one folder of test/, such as unit
+ *     npm test -- --limit SECONDS  what a file may take before it is killed
  *     npm run test:full            whole matrices instead of pairwise ones (FERRY_TEST_FULL=1)
  *
  * With CI=true a skipped test is a failure.
@@ -22,22 +23,25 @@ const budget = 15 * minute;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { only: { type: 'string' }, full: { type: 'boolean', default: false } },
+  options: { only: { type: 'string' }, full: { type: 'boolean', default: false }, limit: { type: 'string' } },
 });
 if (values.full) process.env.FERRY_TEST_FULL = '1';
 
 const start = performance.now();
 const everything = values.only === undefined && positionals.length === 0;
 const files = select();
-const units = files.filter((file) => file.startsWith('test/unit/'));
-const others = files.filter((file) => !file.startsWith('test/unit/'));
+/** The code alone, or with real peers: these load the machine, and figures are taken while they run. */
+const { alone = [], peers = [] } = Object.groupBy(files, (file) =>
+  /^test\/(?!unit\/|fuzz\/)/.test(file) ? 'peers' : 'alone',
+);
 const report = new Report();
 
 if (files.length === 0) report.step('find test files', false);
 if (everything) report.step('lint', await runStep('tools/npm/lint.ts'));
-if (others.length > 0) report.step('fetch peers', await runStep('tools/peers/fetch.ts'));
-await inParallel(2, units, 3 * minute);
-await inParallel(1, others, (values.full ? 60 : 8) * minute);
+if (peers.length > 0) report.step('fetch peers', await runStep('tools/peers/fetch.ts'));
+const limit = values.limit === undefined ? undefined : Number(values.limit) * 1000;
+await inParallel(2, alone, limit ?? 3 * minute);
+await inParallel(1, peers, limit ?? (values.full ? 60 : 8) * minute);
 
 const took = performance.now() - start;
 if (everything && !values.full && took > budget) {
