@@ -3,12 +3,8 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
 import { DeadlineError, FerryError } from '../errors.ts';
-import {
-  type CommandArguments,
-  type CommandName,
-  type CommandResult,
-  decodeResult,
-} from './agent-commands.ts';
+import type { CommandArguments, CommandName } from './agent-commands.ts';
+import { type CommandResult, decodeResult } from './agent-results.ts';
 import { type AgentLine, decodeLine, encodeRequest, MAX_LINE } from './agent-wire.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { connectSocket, type SocketWait } from './socket.ts';

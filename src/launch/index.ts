@@ -1,14 +1,7 @@
 /** Finding, starting and owning other programs: peers, virtual machines, and the agent in a test guest. */
 export { type CallOptions, GuestAgent, GuestError, type GuestHello } from './agent.ts';
-export type {
-  CommandArguments,
-  CommandName,
-  CommandResult,
-  GuestEntry,
-  GuestStat,
-  Handle,
-  LockType,
-} from './agent-commands.ts';
+export type { CommandArguments, CommandName, Handle, LockType } from './agent-commands.ts';
+export type { CommandResult, GuestEntry, GuestStat } from './agent-results.ts';
 export { type Captured, capture } from './capture.ts';
 export type { HeartbeatReport } from './heartbeat.ts';
 export { whyNoKvm } from './kvm.ts';

@@ -62,6 +62,7 @@ export async function launchProcess(options: LaunchOptions): Promise<LaunchedPro
   return launched;
 }
 
+/** A child process; disposing of it ends it. */
 export class LaunchedProcess implements AsyncDisposable {
   readonly name: string;
   /** Fulfilled when the child has ended and its output is read; never rejects. */

@@ -1,0 +1,85 @@
+/* The parts of the comparison of two directories: differ.c draws operations, differ-actions.c carries them out. */
+#ifndef DIFFER_H
+#define DIFFER_H
+
+#include "agent.h"
+
+#define SIDES 2
+#define OPEN 12
+#define HISTORY 24
+#define LARGEST 40000
+#define PATH 400
+
+struct differ_run {
+	const char *root[SIDES];
+	int fd[SIDES][OPEN];
+	uint64_t state;
+	char history[HISTORY][160];
+	uint64_t step;
+	/* What was different, or empty. */
+	char difference[400];
+};
+
+extern struct differ_run run;
+
+/* The arguments of the operation at hand: drawn once, used on both sides. */
+struct differ_arguments {
+	char name[PATH], other[PATH];
+	int handle, second, flags;
+	long long offset, to, length, value;
+	const char *attribute;
+	unsigned char data[LARGEST];
+};
+
+extern struct differ_arguments arg;
+
+/* What one side did. */
+struct outcome {
+	long long result;
+	int error;
+	size_t length;
+	unsigned char data[LARGEST + 8];
+};
+
+typedef long long (*action)(int side, struct outcome *outcome);
+
+/* A name on one side; good until the fourth next call. */
+const char *on(int side, const char *name);
+/* Names in order, each with its type behind it; how many, or -1. */
+int list(const char *path, char **names, int limit);
+
+long long act_open(int side, struct outcome *outcome),
+	act_close(int side, struct outcome *outcome),
+	act_pread(int side, struct outcome *outcome),
+	act_read(int side, struct outcome *outcome),
+	act_pwrite(int side, struct outcome *outcome),
+	act_write(int side, struct outcome *outcome),
+	act_lseek(int side, struct outcome *outcome),
+	act_ftruncate(int side, struct outcome *outcome),
+	act_truncate(int side, struct outcome *outcome),
+	act_fallocate(int side, struct outcome *outcome),
+	act_copy(int side, struct outcome *outcome),
+	act_sync(int side, struct outcome *outcome),
+	act_map(int side, struct outcome *outcome),
+	act_fstat(int side, struct outcome *outcome),
+	act_stat(int side, struct outcome *outcome),
+	act_mkdir(int side, struct outcome *outcome),
+	act_rmdir(int side, struct outcome *outcome),
+	act_unlink(int side, struct outcome *outcome),
+	act_rename(int side, struct outcome *outcome),
+	act_link(int side, struct outcome *outcome),
+	act_symlink(int side, struct outcome *outcome),
+	act_readlink(int side, struct outcome *outcome),
+	act_mknod(int side, struct outcome *outcome),
+	act_chmod(int side, struct outcome *outcome),
+	act_chown(int side, struct outcome *outcome),
+	act_utimens(int side, struct outcome *outcome),
+	act_access(int side, struct outcome *outcome),
+	act_setxattr(int side, struct outcome *outcome),
+	act_getxattr(int side, struct outcome *outcome),
+	act_removexattr(int side, struct outcome *outcome),
+	act_list(int side, struct outcome *outcome),
+	act_listxattr(int side, struct outcome *outcome),
+	act_contents(int side, struct outcome *outcome);
+
+#endif
