@@ -1,0 +1,174 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  encodeRequest,
+  FuseClient,
+  type FuseRequest,
+  OutHeader,
+  replyRoom,
+  requests,
+} from '../src/fuse/index.ts';
+import { FuseSession, type Waiting } from '../src/machine/index.ts';
+import { type BackEndProcess, serveFerry, serveVirtiofsd } from './back-ends.ts';
+import { median, type Row, row } from './report.ts';
+
+const ROOT = 1;
+const MIB = 1 << 20;
+const ROUNDS = 5;
+const O_RDWR = 2;
+const CREATED = 1000;
+
+interface Operation {
+  readonly name: string;
+  /** Requests per round with a driver that sleeps and one that spins. */
+  readonly counts: Readonly<Record<Waiting, number>>;
+  request(files: Files): FuseRequest;
+}
+
+interface Files {
+  readonly node: number;
+  readonly handle: number;
+}
+
+const small = { blocking: 10_000, spinning: 60_000 };
+const large = { blocking: 1_500, spinning: 1_500 };
+
+const operations: readonly Operation[] = [
+  { name: 'LOOKUP', counts: small, request: () => requests.lookup(ROOT, 'bench') },
+  { name: 'GETATTR', counts: small, request: ({ node }) => requests.getattr(node) },
+  { name: 'READ 4 KiB', counts: small, request: ({ node, handle }) => requests.read(node, handle, 0, 4096) },
+  { name: 'READ 1 MiB', counts: large, request: ({ node, handle }) => requests.read(node, handle, 0, MIB) },
+  {
+    name: 'WRITE 4 KiB',
+    counts: small,
+    request: ({ node, handle }) => requests.write(node, handle, 0, new Uint8Array(4096).fill(7)),
+  },
+  {
+    name: 'WRITE 1 MiB',
+    counts: large,
+    request: ({ node, handle }) => requests.write(node, handle, 0, new Uint8Array(MIB).fill(7)),
+  },
+];
+
+/** One back end with a session of its own and a file of 1 MiB to work on. */
+class Bench implements AsyncDisposable {
+  readonly name: string;
+  readonly #backEnd: BackEndProcess;
+  readonly #session: FuseSession;
+  readonly #client: FuseClient;
+  readonly #files: Files;
+  #created = 0;
+
+  constructor(backEnd: BackEndProcess) {
+    this.name = backEnd.name;
+    this.#backEnd = backEnd;
+    this.#session = new FuseSession({ depth: 16 });
+    this.#session.adopt(this.#session.prepareBackEnd(backEnd.socket));
+    this.#session.start();
+    this.#client = new FuseClient(this.#session.transport);
+    this.#client.init();
+    const { entry, handle } = this.#client.create(ROOT, 'bench', O_RDWR, 0o644);
+    this.#files = { node: entry.node, handle };
+    this.#client.write(entry.node, handle, 0, new Uint8Array(MIB).fill(1));
+  }
+
+  /** Requests per second of one round. */
+  measure(operation: Operation, waiting: Waiting, depth: number): number {
+    const session = this.#session;
+    const slots = Array.from({ length: depth }, (_, slot) => slot);
+    const request = operation.request(this.#files);
+    for (const slot of slots) session.prepare(slot, encodeRequest(request, 100n), replyRoom(request));
+    session.waiting = waiting;
+    const count = operation.counts[waiting];
+    session.stream(slots, Math.ceil(count / 10));
+    const start = performance.now();
+    session.stream(slots, count);
+    const seconds = (performance.now() - start) / 1000;
+    const { error } = OutHeader.decode(session.reply(0, 16));
+    if (error !== 0) throw new Error(`${operation.name} answered with error ${error}`);
+    session.waiting = 'blocking';
+    return count / seconds;
+  }
+
+  /** CREATE requests per second: each makes a file of its own, which is released and removed outside the clock. */
+  measureCreate(waiting: Waiting, depth: number): number {
+    const session = this.#session;
+    const slots = Array.from({ length: depth }, (_, slot) => slot);
+    const made: { name: string; node: number; handle: number }[] = [];
+    const names: string[] = [];
+    const put = (slot: number) => {
+      names[slot] = `file-${String(this.#created++).padStart(9, '0')}`;
+      const request = requests.create(ROOT, names[slot], O_RDWR, 0o644);
+      session.prepare(slot, encodeRequest(request, 100n), replyRoom(request));
+    };
+    for (const slot of slots) put(slot);
+    session.waiting = waiting;
+    const start = performance.now();
+    session.stream(slots, CREATED, (slot) => {
+      const view = new DataView(session.reply(slot, 160).buffer, session.reply(slot, 160).byteOffset);
+      if (view.getInt32(4, true) !== 0)
+        throw new Error(`CREATE answered with error ${view.getInt32(4, true)}`);
+      const handle = Number(view.getBigUint64(16 + 128, true));
+      made.push({ name: names[slot]!, node: Number(view.getBigUint64(16, true)), handle });
+      put(slot);
+    });
+    const seconds = (performance.now() - start) / 1000;
+    session.waiting = 'blocking';
+    for (const { name, node, handle } of made) {
+      this.#client.call(requests.release(node, handle));
+      this.#client.call(requests.unlink(ROOT, name));
+      this.#client.forget(node, 1);
+    }
+    return CREATED / seconds;
+  }
+
+  /** Microseconds that one control message takes there and back. */
+  measureControl(): number {
+    const count = 2_000;
+    const start = performance.now();
+    for (let i = 0; i < count; i++) this.#session.frontEnd.ping();
+    return ((performance.now() - start) / count) * 1000;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#session[Symbol.dispose]();
+    await this.#backEnd[Symbol.asyncDispose]();
+  }
+}
+
+/** Rows of FUSE requests per second and control latency, each round of one back end beside a round of the other. */
+export async function fuseRows(wanted: (name: string) => boolean, onRow: (row: Row) => void): Promise<void> {
+  const shared = await mkdtemp(join(tmpdir(), 'ferry-bench-shared-'));
+  try {
+    await using ferry = new Bench(await serveFerry());
+    await using peer = new Bench(await serveVirtiofsd(shared));
+    const compare = (measure: (bench: Bench) => number) => {
+      const ours: number[] = [];
+      const theirs: number[] = [];
+      for (let round = 0; round < ROUNDS; round++) {
+        ours.push(measure(ferry));
+        theirs.push(measure(peer));
+      }
+      return { ours: median(ours), theirs: { name: peer.name, value: median(theirs) } };
+    };
+    for (const waiting of ['blocking', 'spinning'] as const)
+      for (const depth of [1, 16]) {
+        const variant = `${waiting}, depth ${depth}`;
+        for (const operation of operations) {
+          if (!wanted(`fuse/${operation.name}`)) continue;
+          const { ours, theirs } = compare((bench) => bench.measure(operation, waiting, depth));
+          onRow(row(`fuse/${operation.name}`, variant, 'requests/s', ours, theirs));
+        }
+        if (!wanted('fuse/CREATE')) continue;
+        const { ours, theirs } = compare((bench) => bench.measureCreate(waiting, depth));
+        onRow(row('fuse/CREATE', variant, 'requests/s', ours, theirs));
+      }
+    if (wanted('control/GET_FEATURES')) {
+      const { ours, theirs } = compare((bench) => bench.measureControl());
+      onRow(row('control/GET_FEATURES', 'round trip', 'µs', ours, theirs, true));
+    }
+  } finally {
+    await rm(shared, { recursive: true, force: true });
+  }
+}
