@@ -33,7 +33,8 @@ export async function runTestFile(
       } else if (!isSummary(event)) report(event);
     }
     const left = [...killProcesses(folder), ...readdirSync(folder).map((name) => `file ${name}`)];
-    if (left.length > 0) report(failure(path, start, `Left behind: ${left.join(', ')}`));
+    // What was killed could not tidy up
+    if (left.length > 0 && !signal.aborted) report(failure(path, start, `Left behind: ${left.join(', ')}`));
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
