@@ -23,13 +23,8 @@ export class GuestMemory implements Disposable {
     return this.#regions;
   }
 
-  /** Take over `region`. Throws `ERR_OVERLAP` or `ERR_TOO_MANY_REGIONS`, and then the region stays the caller's. */
-  add(region: Region): void {
-    this.#become(this.#ordered([...this.#regions, region]));
-  }
-
-  /** Unmap the region with exactly this place. Throws `ERR_NO_REGION` where there is none. */
-  remove(place: { guestAddress: number; userAddress: number; size: number }): void {
+  /** The region with exactly this place. Throws `ERR_NO_REGION` where there is none. */
+  region(place: { guestAddress: number; userAddress: number; size: number }): Region {
     const region = this.#regions.find(
       ({ guestAddress, userAddress, size }) =>
         guestAddress === place.guestAddress && userAddress === place.userAddress && size === place.size,
@@ -39,16 +34,21 @@ export class GuestMemory implements Disposable {
         'ERR_NO_REGION',
         `There is no ${describeRegion(place)} with user address 0x${place.userAddress.toString(16)}`,
       );
-    this.#become(this.#regions.filter((other) => other !== region));
-    region[Symbol.dispose]();
+    return region;
   }
 
-  /** Take over `regions` in place of all there are. Throws as `add` does, and then nothing has changed. */
-  replace(regions: readonly Region[]): void {
+  /**
+   * Hold `regions` in place of all there are, and give those back: they are the caller's now. Throws `ERR_OVERLAP` or
+   * `ERR_TOO_MANY_REGIONS`, and then nothing has changed hands.
+   */
+  exchange(regions: readonly Region[]): readonly Region[] {
     const ordered = this.#ordered(regions);
-    const old = this.#regions;
-    this.#become(ordered);
-    for (const region of old) region[Symbol.dispose]();
+    const before = this.#regions;
+    this.#regions = ordered;
+    this.#windows = ordered.flatMap((region) => region.windows);
+    this.#last = undefined;
+    this.generation++;
+    return before;
   }
 
   /** The window on the memory at `guestAddress`. */
@@ -69,7 +69,7 @@ export class GuestMemory implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.replace([]);
+    for (const region of this.exchange([])) region[Symbol.dispose]();
   }
 
   #search(guestAddress: number): Window | undefined {
@@ -87,13 +87,6 @@ export class GuestMemory implements Disposable {
       }
     }
     return undefined;
-  }
-
-  #become(regions: readonly Region[]): void {
-    this.#regions = regions;
-    this.#windows = regions.flatMap((region) => region.windows);
-    this.#last = undefined;
-    this.generation++;
   }
 
   #ordered(regions: readonly Region[]): readonly Region[] {

@@ -1,4 +1,5 @@
 import type { Fd } from '../sys/index.ts';
+import type { SplitQueue } from '../virtio/index.ts';
 
 /** What a back end offers to every front end. */
 export interface Profile {
@@ -24,6 +25,8 @@ export interface Ring {
   /** Between SET_VRING_KICK and GET_VRING_BASE. */
   readonly started: boolean;
   readonly enabled: boolean;
+  /** While the ring is started. A ring that starts again has another queue. */
+  readonly queue: SplitQueue | undefined;
 }
 
 /** One front end's connection, as the back end sees it. */
@@ -34,6 +37,13 @@ export interface Session {
   readonly protocolFeatures: bigint;
   /** Tell the driver that `ring` has used buffers. Does nothing where the front end gave no call descriptor. */
   notify(ring: Ring): void;
+  /** Tell the front end that `ring` is broken: its queue threw a `VirtqueueError`. */
+  reportBroken(ring: Ring): void;
+  /**
+   * Tell the driver that the configuration space has changed, once a ring runs. Does nothing where the front end takes
+   * no requests.
+   */
+  announceConfigChange(): void;
 }
 
 /**

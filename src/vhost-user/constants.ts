@@ -46,6 +46,9 @@ export const FrontEndRequest = {
   GET_SHMEM_CONFIG: 44,
 } as const;
 
+/** Requests from the back end that Ferry sends ("Back-end message types"). */
+export const BackEndRequest = { CONFIG_CHANGE_MSG: 2 } as const;
+
 /** Protocol feature bits, GET_PROTOCOL_FEATURES. */
 export const ProtocolFeature = {
   MQ: 1n << 0n,

@@ -1,6 +1,10 @@
 /** vhost-user, both ends: the session of a back end, and a front end. */
+
+export { SERVED_PROTOCOL_FEATURES } from './back-end/rules.ts';
+export { BackEndSession, type BackEndSessionOptions } from './back-end/session.ts';
 export type { BackEnd, Profile, Ring, Session } from './backend.ts';
 export { FrontEndRequest, ProtocolFeature, requestName, VirtioFeature } from './constants.ts';
+export { FramingError, RequestError } from './errors.ts';
 export type { TransferOptions } from './front-end/device-state.ts';
 export { FrontEnd, type FrontEndOptions } from './front-end/front-end.ts';
 export { GuestRam } from './front-end/ram.ts';

@@ -22,6 +22,11 @@ function region(
   return mapRegion(fd, { guestAddress, size, userAddress, fileOffset });
 }
 
+/** Hold `more` beside what `memory` holds. */
+function add(memory: GuestMemory, more: Region): void {
+  memory.exchange([...memory.regions, more]);
+}
+
 test('a region shows its part of the file, at any offset and of any size', () => {
   using fd = createMemfd('guest', 4 * PAGE_SIZE);
   using file = mapShared(fd, 0, 4 * PAGE_SIZE);
@@ -70,8 +75,8 @@ test('several regions of one file are found by guest and by user address', () =>
   using fd = createMemfd('guest', 1 << 20);
   using memory = new GuestMemory(8);
   const user = 0x7f12_0000_0000;
-  memory.add(region(fd, 0x100000, 0x40000, user + 0x100000, 0xc0000));
-  memory.add(region(fd, 0, 0xc0000, user));
+  add(memory, region(fd, 0x100000, 0x40000, user + 0x100000, 0xc0000));
+  add(memory, region(fd, 0, 0xc0000, user));
   assert.equal(memory.find(0)?.size, 0xc0000);
   assert.equal(memory.find(0xbffff)?.size, 0xc0000);
   assert.equal(memory.find(0xc0000), undefined);
@@ -92,7 +97,7 @@ test('several regions of one file are found by guest and by user address', () =>
 test('overlap in either address space is refused and changes nothing', () => {
   using fd = createMemfd('guest', 1 << 20);
   using memory = new GuestMemory(8);
-  memory.add(region(fd, 0x1000, 0x2000, 0x9000));
+  add(memory, region(fd, 0x1000, 0x2000, 0x9000));
   for (const [guest, user] of [
     [0x2fff, 0x20000],
     [0x0, 0x20000],
@@ -101,39 +106,43 @@ test('overlap in either address space is refused and changes nothing', () => {
   ] as const) {
     using other = region(fd, guest, 0x2000, user);
     const { generation } = memory;
-    assert.throws(() => memory.add(other), { code: 'ERR_OVERLAP' });
-    assert.throws(() => memory.replace([memory.regions[0]!, other]), { code: 'ERR_OVERLAP' });
+    assert.throws(() => add(memory, other), { code: 'ERR_OVERLAP' });
+    assert.throws(() => memory.exchange([other, memory.regions[0]!]), { code: 'ERR_OVERLAP' });
     assert.equal(memory.regions.length, 1);
     assert.equal(memory.generation, generation);
   }
-  memory.add(region(fd, 0x3000, 0x2000, 0xb000));
+  add(memory, region(fd, 0x3000, 0x2000, 0xb000));
   assert.equal(memory.regions.length, 2);
 });
 
-test('a region goes only by its exact place, and the number of regions is bounded', () => {
+test('a region is named only by its exact place, and the number of regions is bounded', () => {
   using fd = createMemfd('guest', 1 << 20);
   using memory = new GuestMemory(2);
-  memory.add(region(fd, 0x1000, 0x1000, 0x9000));
-  memory.add(region(fd, 0x5000, 0x1000, 0xd000));
+  add(memory, region(fd, 0x1000, 0x1000, 0x9000));
+  add(memory, region(fd, 0x5000, 0x1000, 0xd000));
   using third = region(fd, 0x8000, 0x1000, 0x20000);
-  assert.throws(() => memory.add(third), { code: 'ERR_TOO_MANY_REGIONS' });
+  assert.throws(() => add(memory, third), { code: 'ERR_TOO_MANY_REGIONS' });
   const place = { guestAddress: 0x1000, userAddress: 0x9000, size: 0x1000 };
   assert.equal(memory.find(0x1000)?.size, 0x1000);
   for (const wrong of [{ guestAddress: 0x1001 }, { userAddress: 0x9001 }, { size: 0xfff }])
-    assert.throws(() => memory.remove({ ...place, ...wrong }), { code: 'ERR_NO_REGION' });
+    assert.throws(() => memory.region({ ...place, ...wrong }), { code: 'ERR_NO_REGION' });
   const { generation } = memory;
-  memory.remove(place);
+  const gone = memory.region(place);
+  memory.exchange(memory.regions.filter((other) => other !== gone));
+  gone[Symbol.dispose]();
   assert.notEqual(memory.generation, generation);
   assert.equal(memory.find(0x1000), undefined);
-  assert.throws(() => memory.remove(place), { code: 'ERR_NO_REGION' });
+  assert.throws(() => memory.region(place), { code: 'ERR_NO_REGION' });
 });
 
-test('a replaced table unmaps what was there', () => {
+test('an exchanged table gives back what was there', () => {
   using fd = createMemfd('guest', 1 << 20);
   using memory = new GuestMemory(4);
-  memory.add(region(fd, 0, 0x1000));
+  add(memory, region(fd, 0, 0x1000));
   const mappings = liveResources().length;
-  memory.replace([region(fd, 0x4000, 0x1000)]);
+  const before = memory.exchange([region(fd, 0x4000, 0x1000)]);
+  assert.equal(before.length, 1);
+  for (const one of before) one[Symbol.dispose]();
   assert.equal(liveResources().length, mappings);
   assert.equal(memory.find(0), undefined);
   assert.equal(memory.find(0x4000)?.size, 0x1000);
@@ -143,7 +152,7 @@ test('a region of many gigabytes is seen through windows without a gap', () => {
   const gigabyte = 2 ** 30;
   using fd = createMemfd('large', 5 * gigabyte);
   using memory = new GuestMemory(1);
-  memory.add(region(fd, gigabyte + 4096, 5 * gigabyte - 512, 0x1000, 512));
+  add(memory, region(fd, gigabyte + 4096, 5 * gigabyte - 512, 0x1000, 512));
   const seen: number[] = [];
   let at = gigabyte + 4096;
   for (let window = memory.find(at); window !== undefined; window = memory.find(at)) {

@@ -1,0 +1,101 @@
+import { type DirtyLog, GuestMemory, type Region } from '../../memory/index.ts';
+import type { BackEnd, Session } from '../backend.ts';
+import { VirtioFeature } from '../constants.ts';
+import { RequestError } from '../errors.ts';
+import type { RequestChannel } from './request-channel.ts';
+import { RingState } from './ring-state.ts';
+
+/** What one front end has told so far, and what it has given: everything a session has to release at its end. */
+export class Context implements Disposable {
+  readonly session: Session;
+  readonly backEnd: BackEnd;
+  readonly rings: readonly RingState[];
+  readonly memory: GuestMemory;
+  /** Hears of what is odd, but no reason to refuse. */
+  readonly warn: (message: string) => void;
+  features = 0n;
+  protocolFeatures = 0n;
+  /** Requests of our own to the front end. */
+  requests: RequestChannel | undefined;
+  #log: DirtyLog | undefined;
+  #warnedOfMemory = false;
+
+  constructor(session: Session, backEnd: BackEnd, warn: (message: string) => void) {
+    this.session = session;
+    this.backEnd = backEnd;
+    this.warn = warn;
+    const { queues, memorySlots } = backEnd.profile;
+    this.rings = Array.from({ length: queues }, (_, index) => new RingState(index));
+    this.memory = new GuestMemory(memorySlots);
+  }
+
+  get anyStarted(): boolean {
+    return this.rings.some((ring) => ring.started);
+  }
+
+  /** Ring `index`; throws `ERR_RING_INDEX` where there is none. */
+  ring(index: number): RingState {
+    const ring = this.rings[index];
+    if (ring === undefined)
+      throw new RequestError('ERR_RING_INDEX', `There is no ring ${index}, only ${this.rings.length} rings`);
+    return ring;
+  }
+
+  /** Ring `index`, which must be stopped. */
+  stoppedRing(index: number): RingState {
+    const ring = this.ring(index);
+    if (ring.started) throw new RequestError('ERR_NOT_NOW', `Ring ${index} is running`);
+    return ring;
+  }
+
+  /** Hears of memory that the front end could take from under us: once a session, there are many regions. */
+  readonly warnOfMemory = (message: string): void => {
+    if (!this.#warnedOfMemory) this.warn(message);
+    this.#warnedOfMemory = true;
+  };
+
+  /**
+   * Make `regions` the guest's memory; those that are not among them any more are unmapped. Throws, with everything as
+   * it was, where they overlap or a running ring would lose its memory.
+   */
+  changeMemory(regions: readonly Region[]): void {
+    const before = this.memory.exchange(regions);
+    try {
+      this.#relocateRings();
+    } catch (error) {
+      this.memory.exchange(before);
+      this.#relocateRings();
+      throw error;
+    }
+    for (const region of before) if (!regions.includes(region)) region[Symbol.dispose]();
+  }
+
+  /** Log to `log` from now on; what was used before is unmapped. */
+  replaceLog(log: DirtyLog): void {
+    const before = this.#log;
+    this.#log = log;
+    this.followLog();
+    if (before !== undefined && before.lost > 0)
+      this.warn(`${before.lost} writes to guest memory lay beyond the dirty log of ${before.pages} pages`);
+    before?.[Symbol.dispose]();
+  }
+
+  /** Tell the queues what is logged now, after a change of the features, of the log or of a ring. */
+  followLog(): void {
+    const log = (this.features & VirtioFeature.LOG_ALL) === 0n ? undefined : this.#log;
+    for (const ring of this.rings) ring.queue?.logTo(log, ring.usedLogAddress);
+  }
+
+  [Symbol.dispose](): void {
+    for (const ring of this.rings) ring[Symbol.dispose]();
+    this.requests?.[Symbol.dispose]();
+    this.requests = undefined;
+    this.#log?.[Symbol.dispose]();
+    this.#log = undefined;
+    this.memory[Symbol.dispose]();
+  }
+
+  #relocateRings(): void {
+    for (const ring of this.rings) ring.queue?.relocate(ring.locate(this.memory));
+  }
+}
