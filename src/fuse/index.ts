@@ -46,7 +46,13 @@ export {
 export { FuseError } from './errors.ts';
 export { MAX_PAGES, MAX_TRANSFER, NAME_MAX, REPLY_SCRATCH, REQUEST_SCRATCH } from './limits.ts';
 export { Exchange, Outcome, writeStatus } from './server/exchange.ts';
-export { type FileAttributes, putAttributesReply, putEntry, putNoEntry } from './server/reply.ts';
+export {
+  type FileAttributes,
+  putAttributesReply,
+  putEntry,
+  putNoEntry,
+  putStatxReply,
+} from './server/reply.ts';
 export {
   AccessIn,
   Attributes,

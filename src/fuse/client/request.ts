@@ -224,7 +224,7 @@ export const requests = {
   getlk: (node: number, lock: LockRequest) => make(Opcode.getlk, node, s.LockOut.size, lockIn(lock)),
   setlk: (node: number, lock: LockRequest) => make(Opcode.setlk, node, 0, lockIn(lock)),
   setlkw: (node: number, lock: LockRequest) => make(Opcode.setlkw, node, 0, lockIn(lock)),
-  interrupt: (unique: bigint) => make(Opcode.interrupt, 0, 0, s.InterruptIn.encode({ unique })),
+  interrupt: (unique: bigint) => make(Opcode.interrupt, 0, undefined, s.InterruptIn.encode({ unique })),
   access: (node: number, mask: number) => make(Opcode.access, node, 0, s.AccessIn.encode({ mask })),
   fallocate: (node: number, handle: number, mode: number, offset: number | bigint, length: number | bigint) =>
     make(

@@ -31,7 +31,9 @@ export class Exchange {
   readonly view = new DataView(this.bytes.buffer);
   /** Header and body of the reply. */
   readonly reply = new Uint8Array(REPLY_SCRATCH);
-  /** The same memory. */
+  /** The reply behind its header. */
+  readonly body = this.reply.subarray(OUT_HEADER);
+  /** The same memory as `reply`. */
   readonly replyWords = new Uint32Array(this.reply.buffer);
   /** Bytes in the request as a whole. */
   length = 0;
@@ -77,6 +79,11 @@ export class Exchange {
     if (this.length > REQUEST_SCRATCH) return -Errno.E2BIG;
     this.readable.read(this.bytes, FIRST_PIECE, this.length - FIRST_PIECE);
     return 0;
+  }
+
+  /** Bytes behind the header. */
+  get argumentBytes(): number {
+    return this.length - IN_HEADER;
   }
 
   /** The 32-bit argument at `offset` behind the header. */
@@ -183,11 +190,15 @@ export class Exchange {
     this.writable.write(this.reply, 0, OUT_HEADER);
   }
 
-  /** Answer with the `result` of an operation: a body length, or a negative errno. */
+  /**
+   * Answer with the `result` of an operation: a body length, or a negative errno. Where the chain has not even room for
+   * a header there is no answer; where it has not room for the body it is EINVAL.
+   */
   finish(result: number): void {
-    if (result <= Outcome.silent || this.writable.length < OUT_HEADER) return;
-    const length = result < 0 ? OUT_HEADER : OUT_HEADER + result;
-    this.#header(length, Math.min(result, 0));
+    if (result <= Outcome.silent || this.room < 0) return;
+    const error = result > this.room ? -Errno.EINVAL : Math.min(result, 0);
+    const length = error < 0 ? OUT_HEADER : OUT_HEADER + result;
+    this.#header(length, error);
     this.writable.write(this.reply, 0, length);
   }
 

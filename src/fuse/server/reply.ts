@@ -1,5 +1,5 @@
 import { OUT_HEADER } from '../constants.ts';
-import { Attributes, AttributesOut, EntryOut } from '../structs.ts';
+import { Attributes, AttributesOut, EntryOut, StatxOut } from '../structs.ts';
 import type { Exchange } from './exchange.ts';
 
 const WORD = 2 ** 32;
@@ -16,6 +16,8 @@ export interface FileAttributes {
   readonly mtimeNanos: number;
   readonly ctime: number;
   readonly ctimeNanos: number;
+  readonly btime: number;
+  readonly btimeNanos: number;
   readonly mode: number;
   readonly nlink: number;
   readonly uid: number;
@@ -91,4 +93,35 @@ export function putAttributesReply(x: Exchange, file: FileAttributes, attributeS
   x.put64(AttributesOut.offsets.attributesValidNanos, 0);
   putAttributes(x, REPLY_ATTRIBUTES, file);
   return AttributesOut.size;
+}
+
+/** Everything of struct statx that stat(2) has too, and the time of birth. */
+const STATX_MASK = 0xfff;
+
+/** The body of a reply to STATX. Returns its length. */
+export function putStatxReply(x: Exchange, file: FileAttributes, attributeSeconds: number): number {
+  const at = StatxOut.offsets;
+  x.clear(0, StatxOut.size);
+  x.put64(at.attributesValid, attributeSeconds);
+  x.put32(at.mask, STATX_MASK);
+  x.put32(at.blockSize, BLOCK_SIZE);
+  x.put32(at.nlink, file.nlink);
+  x.put32(at.uid, file.uid);
+  x.put32(at.gid, file.gid);
+  x.put32(at.mode, file.mode);
+  x.put64(at.ino, file.ino);
+  x.put64(at.size, file.size);
+  x.put64(at.blocks, file.blocks);
+  x.put64(at.atime, file.atime);
+  x.put32(at.atimeNanos, file.atimeNanos);
+  x.put64(at.btime, file.btime);
+  x.put32(at.btimeNanos, file.btimeNanos);
+  x.put64(at.ctime, file.ctime);
+  x.put32(at.ctimeNanos, file.ctimeNanos);
+  x.put64(at.mtime, file.mtime);
+  x.put32(at.mtimeNanos, file.mtimeNanos);
+  // A device number as the kernel encodes it: 12 bits of major number between two parts of the minor one.
+  x.put32(at.rdevMajor, (file.rdev >> 8) & 0xfff);
+  x.put32(at.rdevMinor, (file.rdev & 0xff) | ((file.rdev >> 12) & 0xfff00));
+  return StatxOut.size;
 }

@@ -1,5 +1,6 @@
 import type { ContentStore } from '../contents/store.ts';
 import type { FileSystemLimits } from '../limits.ts';
+import { LockTable } from '../locks/table.ts';
 import { Clock } from './clock.ts';
 import { Directory, type DirectoryEntry } from './directory.ts';
 import { OpenDirectory, OpenFile } from './handles.ts';
@@ -30,6 +31,8 @@ export class FileSystem implements Disposable {
   readonly contents: ContentStore;
   readonly limits: FileSystemLimits;
   readonly clock = new Clock();
+  /** By inode number. */
+  readonly locks = new LockTable();
   /** By inode number: everything that has a name, a reference in the guest or an open handle. */
   readonly inodes = new Map<number, Inode>();
   /** By handle. */
@@ -83,8 +86,8 @@ export class FileSystem implements Disposable {
     const inode = new Inode(this.nextIno++, this.generation, mode, uid, gid);
     this.clock.tick();
     const { seconds, nanos } = this.clock;
-    inode.atime = inode.mtime = inode.ctime = seconds;
-    inode.atimeNanos = inode.mtimeNanos = inode.ctimeNanos = nanos;
+    inode.atime = inode.mtime = inode.ctime = inode.btime = seconds;
+    inode.atimeNanos = inode.mtimeNanos = inode.ctimeNanos = inode.btimeNanos = nanos;
     if (inode.type === FileType.regular) inode.content = this.contents.create();
     if (inode.type === FileType.directory) inode.directory = new Directory(inode);
     this.inodes.set(inode.ino, inode);
@@ -145,6 +148,7 @@ export class FileSystem implements Disposable {
     if (!inode.unreferenced) return;
     inode.content?.release();
     this.clearXattrs(inode);
+    this.locks.removeNode(inode.ino);
     this.inodes.delete(inode.ino);
   }
 
@@ -210,6 +214,7 @@ export class FileSystem implements Disposable {
   /** Drop what belongs to one boot of the guest; files that only the guest still referred to go with it. */
   endSession(): void {
     this.session = undefined;
+    this.locks.clear();
     for (const file of this.files.values()) this.closeFile(file);
     for (const directory of this.directories.values()) this.closeDirectory(directory);
     for (const inode of this.inodes.values()) {

@@ -20,6 +20,11 @@ export class OpenFile {
   readonly flags: number;
   readonly readable: boolean;
   readonly writable: boolean;
+  /**
+   * Owners of record locks that were taken through this handle and not given up by a FLUSH: what is left of them at
+   * RELEASE are locks of the open file itself (F_OFD_SETLK), which end with it.
+   */
+  lockOwners: Set<bigint> | undefined = undefined;
 
   constructor(handle: number, inode: Inode, flags: number) {
     const mode = flags & OpenFlag.accessMode;

@@ -19,6 +19,9 @@ export const SET_UID = 0o4000;
 export const SET_GID = 0o2000;
 export const GROUP_EXECUTE = 0o010;
 
+/** What each name adds to the size of a directory, as in tmpfs. */
+const ENTRY_SIZE = 20;
+
 /**
  * One file of any type. Its number is also its FUSE node id: it stays the same for as long as the file exists, across
  * migrations and boots of the guest, and is never given to another file.
@@ -47,6 +50,9 @@ export class Inode {
   mtimeNanos = 0;
   ctime = 0;
   ctimeNanos = 0;
+  /** When the file was made. */
+  btime = 0;
+  btimeNanos = 0;
   /** Of regular files only. */
   content: FileContent | undefined = undefined;
   /** Of directories only. */
@@ -67,6 +73,18 @@ export class Inode {
   /** One of `FileType`. */
   get type(): number {
     return this.mode & FileType.mask;
+  }
+
+  /** Bytes, as stat(2) reports them: of a regular file's contents, of where a symbolic link points to. */
+  get size(): number {
+    if (this.content !== undefined) return this.content.size;
+    if (this.directory !== undefined) return this.directory.size * ENTRY_SIZE;
+    return this.target === undefined ? 0 : this.target.length;
+  }
+
+  /** Memory that the contents have, in units of 512 bytes. */
+  get blocks(): number {
+    return this.content === undefined ? 0 : this.content.blocks;
   }
 
   /** Whether nothing refers to the file any more: no name, no reference in the guest, no handle. */
