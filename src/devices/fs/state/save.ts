@@ -6,7 +6,7 @@ import { RecordBatch } from './record-batch.ts';
 import { saveContents } from './save-contents.ts';
 import { HandleKind, LockKind, Sections } from './sections.ts';
 
-const INODE_SIZE = 104;
+const INODE_SIZE = 100;
 const ENTRY_SIZE = 25;
 const XATTR_SIZE = 13;
 const HANDLE_SIZE = 32;
@@ -88,10 +88,10 @@ function saveInodes(fileSystem: FileSystem, records: RecordWriter): void {
 }
 
 /** What `..` names in a directory that has no name any more, if that still exists. */
-function removedParent({ inodes }: FileSystem, { nlink, directory }: Inode): number {
-  if (directory === undefined || nlink > 0) return 0;
-  const { parent } = directory;
-  return inodes.get(parent.ino) === parent ? parent.ino : 0;
+function removedParent({ inodes }: FileSystem, inode: Inode): number {
+  if (inode.directory === undefined || inode.nlink > 0) return 0;
+  const { parent } = inode.directory;
+  return parent !== inode && inodes.get(parent.ino) === parent ? parent.ino : 0;
 }
 
 function saveEntries(fileSystem: FileSystem, records: RecordWriter): void {
