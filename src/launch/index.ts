@@ -3,7 +3,9 @@ export { type CallOptions, GuestAgent, GuestError, type GuestHello } from './age
 export type { CommandArguments, CommandName, Handle, LockType } from './agent-commands.ts';
 export type { CommandResult, GuestEntry, GuestStat } from './agent-results.ts';
 export { type Captured, capture } from './capture.ts';
+export { diagnose } from './doctor.ts';
 export type { HeartbeatReport } from './heartbeat.ts';
+export { type Check, checkHost } from './host.ts';
 export { whyNoKvm } from './kvm.ts';
 export {
   decodeManifest,

@@ -85,17 +85,17 @@ describe('the agent in a guest with virtiofsd', () => {
 
   it('does the same in two directories, and sees a difference', async () => {
     const { agent } = guest;
-    await agent.call('mkdir', ['/tmp/there']);
-    await agent.call('mkdir', ['/tmp/here']);
-    const same = await agent.call('differ', ['/tmp/there', '/tmp/here', 5, 3000]);
+    await agent.call('mkdir', ['/ram/there']);
+    await agent.call('mkdir', ['/ram/here']);
+    const same = await agent.call('differ', ['/ram/there', '/ram/here', 5, 3000]);
     assert.equal(same.verdict, 'same', same.difference);
     assert.equal(same.operations, 3000);
-    await agent.call('open', [4, '/tmp/here/a file too many', O_RDWR | O_CREAT]);
-    const different = await agent.call('differ', ['/tmp/there', '/tmp/here', 6, 3000]);
+    await agent.call('open', [4, '/ram/here/a file too many', O_RDWR | O_CREAT]);
+    const different = await agent.call('differ', ['/ram/there', '/ram/here', 6, 3000]);
     assert.equal(different.verdict, 'different');
     assert.match(different.difference, / there, .* here/);
     assert.ok(different.history.length > 0);
-    await agent.call('sh', ['rm -r /tmp/there /tmp/here']);
+    await agent.call('sh', ['rm -r /ram/there /ram/here']);
   });
 
   it('has processes with locks of their own, which block and are interrupted', async () => {
@@ -117,8 +117,8 @@ describe('the agent in a guest with virtiofsd', () => {
 
   it('keeps ten thousand files open', async () => {
     const { agent } = guest;
-    await agent.call('mkdir', ['/tmp/many']);
-    await agent.call('openmany', [1000, 10_000, '/tmp/many/', O_RDWR | O_CREAT]);
+    await agent.call('mkdir', ['/ram/many']);
+    await agent.call('openmany', [1000, 10_000, '/ram/many/', O_RDWR | O_CREAT]);
     await agent.call('fstat', [10_999]);
     await agent.call('closemany', [1000, 10_000]);
     await assert.rejects(agent.call('fstat', [10_999]), { errnoName: 'EBADF' });
@@ -184,7 +184,7 @@ describe('the agent in a guest that moves', () => {
       const qemu = (version: string) => choosePeer(peers, 'qemu-system-x86_64', { version });
       await using guest = await bootGuest({ qemu: qemu(from), kernel: '6.12', memory: 192, test });
       const { agent } = guest;
-      await agent.call('open', [0, '/tmp/kept', O_RDWR | O_CREAT]);
+      await agent.call('open', [0, '/ram/kept', O_RDWR | O_CREAT]);
       await agent.call('fill', [0, 0, 20 << 20, 3]);
       const dirtying = agent.call('dirtyram', [4 << 20, 20_000], { actor: 2 });
       const destination = await startDestination(guest, { qemu: qemu(to) });

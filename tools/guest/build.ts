@@ -93,7 +93,7 @@ function files(agent: Uint8Array, busybox: Uint8Array): ArchiveEntry[] {
   const program = 0o100755;
   const link = 0o120777;
   return [
-    ...['dev', 'proc', 'sys', 'tmp', 'mnt', 'bin'].map((path) => ({ path, mode: folder })),
+    ...['dev', 'proc', 'sys', 'ram', 'mnt', 'bin'].map((path) => ({ path, mode: folder })),
     { path: 'dev/console', mode: 0o020600, device: [5, 1] },
     { path: 'init', mode: program, data: agent },
     { path: 'bin/busybox', mode: program, data: busybox },

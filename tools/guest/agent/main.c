@@ -52,7 +52,7 @@ int main(void)
 	mount_at("devtmpfs", "/dev", "");
 	mount_at("proc", "/proc", "");
 	mount_at("sysfs", "/sys", "");
-	mount_at("tmpfs", "/tmp", "size=75%,mode=1777");
+	mount_at("tmpfs", "/ram", "size=75%,mode=1777");
 	mkdir("/mnt", 0755);
 	setenv("PATH", "/bin", 1);
 	if (kernel_was_told("ferry.probe")) {
