@@ -77,19 +77,23 @@ async function start(move: Move, sides: Sides): Promise<Start> {
   return { kind: 'lost', text: `The monitor of ${destination.name} does not answer` };
 }
 
+/** QEMU took `cont`: from here on the guest is the destination's, whatever state it is in. */
 async function seeItRun(move: Move, { destination }: Sides, until: number): Promise<Start> {
-  let state = 'unknown';
-  const confirmBy = Math.min(until, performance.now() + move.timings.confirmMs);
-  for (;;) {
-    const guest = await lookAtGuest(destination, move.timings.confirmMs, move.force);
-    if (guest.kind === 'answer') state = guest.value.status;
-    if (LIVE.includes(state) || performance.now() > confirmBy || guest.kind !== 'answer') break;
-    await delay(move.timings.pollMs / 10);
-  }
-  // QEMU took `cont`: from here on the guest is the destination's, whatever state it is in.
-  move.startedAt = performance.now();
   move.done.cont = 'done';
-  return { kind: 'runs', state };
+  const { confirmMs, reconnectMs, pollMs } = move.timings;
+  const confirmBy = Math.min(until, performance.now() + confirmMs);
+  for (;;) {
+    const guest = await lookAtGuest(destination, confirmMs, move.force);
+    if (guest.kind === 'answer') {
+      const state = guest.value.status;
+      if (LIVE.includes(state) || performance.now() > confirmBy) {
+        move.startedAt = performance.now();
+        return { kind: 'runs', state };
+      }
+    } else if (guest.kind === 'silent' || !(await destination.reconnect(reconnectMs, move.force)))
+      return { kind: 'lost', text: guest.text };
+    await delay(pollMs / 10);
+  }
 }
 
 /** QEMU refuses `cont` when it cannot take the disks: then the guest has not run there, which is looked at once more. */
@@ -136,5 +140,8 @@ function moved(
 
 /** What a step that should not have failed says. */
 export function unexpected(error: unknown): Cause {
-  return { code: 'internal', text: `Unexpected: ${asError(error).message}` };
+  const text = refusal(error);
+  return text === undefined
+    ? { code: 'internal', text: `Unexpected: ${asError(error).message}` }
+    : { code: 'command-refused', text };
 }

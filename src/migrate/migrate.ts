@@ -83,7 +83,7 @@ function notChecked(error: unknown): Ending {
     outcome: 'refused',
     code: 'refused-unreadable',
     why: `A side could not be asked what it is: ${asError(error).message}. Nothing was touched`,
-    guestAt: 'source',
+    guestAt: 'unknown',
     nextSteps: ['See that both monitors answer query-status, then try again'],
   };
 }

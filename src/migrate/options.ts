@@ -11,6 +11,8 @@ export interface MigrateTimings {
   readonly silenceMs: number;
   /** Silence after which its answer is no longer waited for. */
   readonly giveUpMs: number;
+  /** For the whole switchover, while the source answers: the guest stands still. */
+  readonly switchoverMs: number;
   /** For a lost monitor to come back. */
   readonly reconnectMs: number;
   /** For the destination to take the last question before the switchover. */
@@ -28,6 +30,7 @@ export const TIMINGS: MigrateTimings = {
   destinationPollMs: 1_000,
   silenceMs: 10_000,
   giveUpMs: 60_000,
+  switchoverMs: 120_000,
   reconnectMs: 5_000,
   goMs: 2_000,
   cancelMs: 30_000,

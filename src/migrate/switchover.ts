@@ -31,7 +31,7 @@ export async function switchOver(move: Move, sides: Sides, plan: Plan): Promise<
     ),
     sides,
   );
-  if (told.kind === 'refused') move.note(told.text);
+  const until = performance.now() + move.timings.switchoverMs;
   let seen = told.kind === 'lost' || told.kind === 'silent' ? told : await ask(move, sides, plan);
   for (;;) {
     if (move.force.aborted)
@@ -47,6 +47,13 @@ export async function switchOver(move: Move, sides: Sides, plan: Plan): Promise<
       if (seen.value.status === 'completed')
         return { name: 'commit', sides, plan, proof: 'the source says that everything has arrived' };
       if (!isGoingOn(seen.value)) return back(await failure(move, sides, seen.value));
+      if (told.kind === 'refused' && seen.value.status === 'pre-switchover')
+        return back({ code: 'command-refused', text: told.text });
+      if (performance.now() > until)
+        return back({
+          code: 'switchover-stuck',
+          text: `The switchover took more than ${move.timings.switchoverMs / 1000} s (${seen.value.status})`,
+        });
       await wake.wait(move.timings.pollMs / 4, move.cancel);
     }
     seen = await ask(move, sides, plan);
