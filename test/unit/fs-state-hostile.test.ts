@@ -15,7 +15,7 @@ import {
   withPayload,
 } from './fs-state-support.ts';
 
-const INODE = 100;
+const INODE = 112;
 
 function saveEverything(): Saved[] {
   using world = everything();
@@ -28,7 +28,7 @@ const good: readonly Saved[] = saveEverything();
 function inodeAt(view: DataView, ino: number): number {
   for (let at = 0; at < view.byteLength; ) {
     if (view.getUint32(at, true) === ino) return at;
-    at += INODE + view.getUint32(at + 96, true);
+    at += INODE + view.getUint32(at + 108, true);
   }
   throw new Error(`No inode ${ino}`);
 }
@@ -88,14 +88,14 @@ const mistakes: [string, string, Change, string][] = [
   ['a link count too low', 'inodes', setInode(3, 32, 1), 'ERR_FS_STATE_COUNT'],
   ['a directory with too many links', 'inodes', setInode(2, 32, 3), 'ERR_FS_STATE_COUNT'],
   ['a second of more than 10^9 nanoseconds', 'inodes', setInode(3, 52, 1e9), 'ERR_FS_STATE_VALUE'],
-  ['a file too long', 'inodes', setInode(3, 84, 2 ** 21 - 1), 'ERR_FS_STATE_VALUE'],
-  ['a next cookie of 0', 'inodes', setInode(2, 80, 0), 'ERR_FS_STATE_VALUE'],
-  ['a size of a pipe', 'inodes', setInode(7, 80, 1), 'ERR_FS_STATE_VALUE'],
-  ['a parent of a file', 'inodes', setInode(3, 88, 1), 'ERR_FS_STATE_VALUE'],
-  ['a target of a file', 'inodes', setInode(5, 96, 1), 'ERR_FS_STATE_VALUE'],
-  ['a link without a target', 'inodes', setInode(6, 96, 0), 'ERR_FS_STATE_VALUE'],
-  ['a link with an endless target', 'inodes', setInode(6, 96, 2 ** 31), 'ERR_FS_STATE_VALUE'],
-  ['a zero byte in a target', 'inodes', setInode(6, 100, 0), 'ERR_FS_STATE_VALUE'],
+  ['a file too long', 'inodes', setInode(3, 96, 2 ** 21 - 1), 'ERR_FS_STATE_VALUE'],
+  ['a next cookie of 0', 'inodes', setInode(2, 92, 0), 'ERR_FS_STATE_VALUE'],
+  ['a size of a pipe', 'inodes', setInode(7, 92, 1), 'ERR_FS_STATE_VALUE'],
+  ['a parent of a file', 'inodes', setInode(3, 100, 1), 'ERR_FS_STATE_VALUE'],
+  ['a target of a file', 'inodes', setInode(5, 108, 1), 'ERR_FS_STATE_VALUE'],
+  ['a link without a target', 'inodes', setInode(6, 108, 0), 'ERR_FS_STATE_VALUE'],
+  ['a link with an endless target', 'inodes', setInode(6, 108, 2 ** 31), 'ERR_FS_STATE_VALUE'],
+  ['a zero byte in a target', 'inodes', setInode(6, 112, 0), 'ERR_FS_STATE_VALUE'],
   ['names announced but missing', 'entries', (payload) => payload.subarray(0, 0), 'ERR_FS_STATE_COUNT'],
   ['a name twice', 'entries', twice, 'ERR_FS_STATE_COUNT'],
   ['a name in no directory', 'entries', setEntry('file', 0, 999), 'ERR_FS_STATE_REFERENCE'],
@@ -124,10 +124,12 @@ const mistakes: [string, string, Change, string][] = [
   ['a run twice', 'contents', set32(8 + 24, 3), 'ERR_FS_STATE_VALUE'],
   ['handle 0', 'handles', set32(0, 0), 'ERR_FS_STATE_VALUE'],
   ['a handle yet to be given', 'handles', set32(0, 999), 'ERR_FS_STATE_VALUE'],
-  ['a handle twice', 'handles', set32(32, 1), 'ERR_FS_STATE_DUPLICATE'],
+  ['a handle twice', 'handles', set32(36, 1), 'ERR_FS_STATE_DUPLICATE'],
   ['a handle on nothing', 'handles', set32(8, 999), 'ERR_FS_STATE_REFERENCE'],
   ['a file handle on a directory', 'handles', set32(8, 1), 'ERR_FS_STATE_REFERENCE'],
   ['a handle of no kind', 'handles', set32(20, 3), 'ERR_FS_STATE_REFERENCE'],
+  ['more owners than locks', 'handles', set32(32, 2 ** 31), 'ERR_FS_STATE_VALUE'],
+  ['owners that are not there', 'handles', set32(32, 1000), 'ERR_FS_STATE_LENGTH'],
   ['more handles than announced', 'handles', twice, 'ERR_FS_STATE_COUNT'],
   ['a lock on nothing', 'locks', set32(0, 999), 'ERR_FS_STATE_REFERENCE'],
   ['a lock that unlocks', 'locks', set32(32, 2), 'ERR_FS_STATE_VALUE'],
@@ -208,7 +210,7 @@ test('refused: directories in a circle', () => {
   const counted = withPayload(circle, 'inodes', (_payload, view) => {
     view.setUint32(inodeAt(view, 1) + 32, 2, true);
     view.setUint32(inodeAt(view, 4) + 32, 3, true);
-    view.setUint32(inodeAt(view, 4) + 80, 4, true);
+    view.setUint32(inodeAt(view, 4) + 92, 4, true);
     return undefined;
   });
   assert.throws(() => load(counted), { code: 'ERR_FS_STATE_TREE' });
@@ -221,7 +223,7 @@ test('refused: a directory that is in itself', () => {
   const counted = withPayload(loop, 'inodes', (_payload, view) => {
     view.setUint32(inodeAt(view, 1) + 32, 2, true);
     view.setUint32(inodeAt(view, 2) + 32, 3, true);
-    view.setUint32(inodeAt(view, 2) + 80, 4, true);
+    view.setUint32(inodeAt(view, 2) + 92, 4, true);
     return undefined;
   });
   assert.throws(() => load(counted), { code: 'ERR_FS_STATE_TREE' });

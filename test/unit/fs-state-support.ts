@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { ContentSink, ContentSource, FileContent } from '../../src/devices/fs/contents/content.ts';
 import { ContentStore } from '../../src/devices/fs/contents/store.ts';
 import { limitsFor } from '../../src/devices/fs/limits.ts';
-import { LockTable } from '../../src/devices/fs/locks/table.ts';
+import type { LockTable } from '../../src/devices/fs/locks/table.ts';
 import type { Destination } from '../../src/devices/fs/state/destination.ts';
 import { loadState } from '../../src/devices/fs/state/load.ts';
 import type { LoadedState } from '../../src/devices/fs/state/loaded-state.ts';
@@ -58,10 +58,13 @@ export function destination(change: Partial<Destination> = {}): Destination {
 /** A file system, its locks, and short ways to fill them. */
 export class World implements Disposable {
   readonly fileSystem: FileSystem;
-  readonly locks = new LockTable();
 
   constructor(memory = MEMORY) {
     this.fileSystem = FileSystem.create(new ContentStore(memory), limitsFor(memory));
+  }
+
+  get locks(): LockTable {
+    return this.fileSystem.locks;
   }
 
   make(parent: Inode, name: string, mode: number): Inode {
@@ -93,9 +96,9 @@ export class World implements Disposable {
   }
 }
 
-export function save({ fileSystem, locks }: { fileSystem: FileSystem; locks: LockTable }): Saved[] {
+export function save({ fileSystem }: { fileSystem: FileSystem }): Saved[] {
   const recorder = new Recorder();
-  saveState(fileSystem, locks, recorder);
+  saveState(fileSystem, recorder);
   return recorder.saved;
 }
 
@@ -148,14 +151,16 @@ function byNumber<T>(entries: Iterable<[number, T]>): [number, T][] {
 }
 
 /** Everything in a file system as plain values, but for what a load changes on purpose. */
-export function snapshot({ fileSystem, locks }: { fileSystem: FileSystem; locks: LockTable }) {
+export function snapshot({ fileSystem }: { fileSystem: FileSystem }) {
+  const { locks } = fileSystem;
   const inodes = byNumber(fileSystem.inodes).map(([ino, inode]) => {
     const { content, directory, target, xattrs } = inode;
     const { generation, mode, uid, gid, rdev, nlink, lookups, opens } = inode;
     const parent = directory?.parent;
     return {
       ...{ ino, generation, mode, uid, gid, rdev, nlink, lookups, opens },
-      times: [inode.atime, inode.atimeNanos, inode.mtime, inode.mtimeNanos, inode.ctime, inode.ctimeNanos],
+      times: [inode.atime, inode.mtime, inode.ctime, inode.btime],
+      nanos: [inode.atimeNanos, inode.mtimeNanos, inode.ctimeNanos, inode.btimeNanos],
       content: content && { size: content.size, pages: content.pages, digest: digest(content) },
       entries: directory && [...directory.entries()].map(([entry, to]) => [entry.name, entry.cookie, to.ino]),
       nextCookie: directory?.nextCookie,
@@ -166,7 +171,12 @@ export function snapshot({ fileSystem, locks }: { fileSystem: FileSystem; locks:
   });
   return {
     inodes,
-    files: byNumber(fileSystem.files).map(([handle, { inode, flags }]) => [handle, inode.ino, flags]),
+    files: byNumber(fileSystem.files).map(([handle, { inode, flags, lockOwners }]) => [
+      handle,
+      inode.ino,
+      flags,
+      [...(lockOwners ?? [])].filter((owner) => locks.holdsRecords(inode.ino, owner)),
+    ]),
     directories: byNumber(fileSystem.directories).map(([handle, { inode, flags, position }]) => [
       handle,
       inode.ino,
@@ -238,7 +248,7 @@ export function everything(): World {
   orphan.lookups = 1;
   world.remove(lost, 'orphan');
   world.remove(home, 'lost');
-  fileSystem.openFile(file, 0o2001);
+  fileSystem.openFile(file, 0o2001).lockOwners = new Set([2n ** 64n - 1n, 12345n]);
   fileSystem.openFile(file, 0);
   const closed = fileSystem.openFile(big, 2);
   fileSystem.closeFile(closed);

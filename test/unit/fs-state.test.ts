@@ -52,7 +52,8 @@ test('holes and reserved memory do not travel, and are there afterwards', () => 
 test('a loaded file system goes on working: names, handles, memory and locks', () => {
   using world = everything();
   using loaded = load(world.save());
-  const { fileSystem, locks } = loaded;
+  const { fileSystem } = loaded;
+  const { locks } = fileSystem;
   const home = fileSystem.root.directory!.get('home')!.inode!;
   const inode = fileSystem.createInode(FileType.regular | 0o600, 0, 0);
   assert.equal(inode.ino, world.fileSystem.nextIno);

@@ -54,6 +54,11 @@ export class LockTable {
     return recordConflict(this.#nodes.get(node)?.records ?? [], wanted);
   }
 
+  /** Whether `owner` holds a record lock on `node`. */
+  holdsRecords(node: number, owner: bigint): boolean {
+    return this.#nodes.get(node)?.records.some((lock) => lock.owner === owner) ?? false;
+  }
+
   /** SETLK: take, change or release a record lock at once, or -EAGAIN, -ENOLCK, -EINVAL. */
   setRecord(node: number, lock: RecordLock): number {
     if (!isGrantable(lock)) return -Errno.EINVAL;

@@ -1,3 +1,4 @@
+import { MAX_LOCKS } from '../locks/limits.ts';
 import { LockType } from '../locks/lock.ts';
 import { OpenDirectory, OpenFile } from '../tree/handles.ts';
 import { inodeOf } from './load-tree.ts';
@@ -20,9 +21,10 @@ export function loadHandles(state: LoadedState, fields: RecordFields): void {
     const flags = fields.u32('flags');
     const kind = fields.u32('kind');
     const position = fields.u64('position');
+    const owners = decodeOwners(fields);
     if (kind === HandleKind.file && inode.content !== undefined && position === 0)
-      fileSystem.restoreFile(new OpenFile(handle, inode, flags));
-    else if (kind === HandleKind.directory && inode.directory !== undefined)
+      fileSystem.restoreFile(new OpenFile(handle, inode, flags)).lockOwners = owners;
+    else if (kind === HandleKind.directory && inode.directory !== undefined && owners === undefined)
       fileSystem.restoreDirectory(new OpenDirectory(handle, inode, flags)).position = position;
     else
       throw fields.error(
@@ -33,9 +35,21 @@ export function loadHandles(state: LoadedState, fields: RecordFields): void {
   }
 }
 
+function decodeOwners(fields: RecordFields): Set<bigint> | undefined {
+  const count = fields.u32('ownerCount');
+  if (count === 0) return undefined;
+  if (count > MAX_LOCKS)
+    throw fields.error('ERR_FS_STATE_VALUE', 'ownerCount', `${count}, at most ${MAX_LOCKS}`);
+  const owners = new Set<bigint>();
+  for (let i = 0; i < count; i++) owners.add(fields.big('owner'));
+  if (owners.size < count) throw fields.error('ERR_FS_STATE_DUPLICATE', 'owner', 'an owner came twice');
+  return owners;
+}
+
 /** Take in the locks of a record. */
 export function loadLocks(state: LoadedState, fields: RecordFields): void {
-  const { locks, seen, totals } = state;
+  const { seen, totals } = state;
+  const { locks } = state.fileSystem;
   while (fields.remaining > 0) {
     if (seen.locks++ >= totals.locks)
       throw fields.error('ERR_FS_STATE_COUNT', 'ino', `more locks than the ${totals.locks} announced`);

@@ -51,6 +51,8 @@ function decodeInode(state: LoadedState, fields: RecordFields): Inode {
   inode.mtimeNanos = decodeNanos(fields, 'mtimeNanos');
   inode.ctime = fields.i64('ctime');
   inode.ctimeNanos = decodeNanos(fields, 'ctimeNanos');
+  inode.btime = fields.i64('btime');
+  inode.btimeNanos = decodeNanos(fields, 'btimeNanos');
   decodeKind(state, fields, inode);
   return inode;
 }

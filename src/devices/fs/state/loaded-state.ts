@@ -1,5 +1,4 @@
 import { ContentStore } from '../contents/store.ts';
-import { LockTable } from '../locks/table.ts';
 import { FileSystem } from '../tree/file-system.ts';
 import type { Destination } from './destination.ts';
 import type { Totals } from './load-head.ts';
@@ -7,7 +6,6 @@ import type { Totals } from './load-head.ts';
 /** A file system built from a saved state, beside whatever there is. Disposing of it gives its memory back. */
 export class LoadedState implements Disposable {
   readonly fileSystem: FileSystem;
-  readonly locks = new LockTable();
   readonly totals: Totals;
   readonly destination: Destination;
   /** What came so far, to be held against `totals`. */

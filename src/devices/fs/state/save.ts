@@ -1,33 +1,34 @@
 import type { RecordWriter } from '../../../state/index.ts';
-import type { LockTable } from '../locks/table.ts';
 import type { FileSystem } from '../tree/file-system.ts';
+import type { OpenFile } from '../tree/handles.ts';
 import type { Inode } from '../tree/inode.ts';
 import { RecordBatch } from './record-batch.ts';
 import { saveContents } from './save-contents.ts';
 import { HandleKind, LockKind, Sections } from './sections.ts';
 
-const INODE_SIZE = 100;
+const INODE_SIZE = 112;
 const ENTRY_SIZE = 25;
 const XATTR_SIZE = 13;
-const HANDLE_SIZE = 32;
+const HANDLE_SIZE = 36;
+const OWNER_SIZE = 8;
 const LOCK_SIZE = 48;
 
 /**
  * Write everything that the guest may refer to, and all contents, as records in the order of `SECTION_ORDER`. Nothing
  * is changed. Throws what `records` throws.
  */
-export function saveState(fileSystem: FileSystem, locks: LockTable, records: RecordWriter): void {
-  saveTotals(fileSystem, locks, records);
+export function saveState(fileSystem: FileSystem, records: RecordWriter): void {
+  saveTotals(fileSystem, records);
   saveNegotiated(fileSystem, records);
   saveInodes(fileSystem, records);
   saveEntries(fileSystem, records);
   saveXattrs(fileSystem, records);
   saveContents(fileSystem, records);
   saveHandles(fileSystem, records);
-  saveLocks(locks, records);
+  saveLocks(fileSystem, records);
 }
 
-function saveTotals(fileSystem: FileSystem, locks: LockTable, records: RecordWriter): void {
+function saveTotals(fileSystem: FileSystem, records: RecordWriter): void {
   let entries = 0;
   let xattrs = 0;
   for (const inode of fileSystem.inodes.values()) {
@@ -42,7 +43,7 @@ function saveTotals(fileSystem: FileSystem, locks: LockTable, records: RecordWri
   batch.u64(entries);
   batch.u64(xattrs);
   batch.u64(fileSystem.files.size + fileSystem.directories.size);
-  batch.u64(locks.held);
+  batch.u64(fileSystem.locks.held);
   batch.u64(fileSystem.nextIno);
   batch.u64(fileSystem.nextHandle);
   batch.u64(fileSystem.generation);
@@ -79,6 +80,8 @@ function saveInodes(fileSystem: FileSystem, records: RecordWriter): void {
     batch.u32(inode.mtimeNanos);
     batch.u64(inode.ctime);
     batch.u32(inode.ctimeNanos);
+    batch.u64(inode.btime);
+    batch.u32(inode.btimeNanos);
     batch.u64(inode.content?.size ?? directory?.nextCookie ?? 0);
     batch.u64(removedParent(fileSystem, inode));
     batch.u32(target?.length ?? 0);
@@ -126,13 +129,16 @@ function saveXattrs(fileSystem: FileSystem, records: RecordWriter): void {
 
 function saveHandles(fileSystem: FileSystem, records: RecordWriter): void {
   const batch = new RecordBatch(records, Sections.handles);
-  for (const { handle, inode, flags } of fileSystem.files.values()) {
-    batch.begin(HANDLE_SIZE);
-    batch.u64(handle);
-    batch.u64(inode.ino);
-    batch.u32(flags);
+  for (const file of fileSystem.files.values()) {
+    const owners = lockOwners(fileSystem, file);
+    batch.begin(HANDLE_SIZE + owners.length * OWNER_SIZE);
+    batch.u64(file.handle);
+    batch.u64(file.inode.ino);
+    batch.u32(file.flags);
     batch.u32(HandleKind.file);
     batch.u64(0);
+    batch.u32(owners.length);
+    for (const owner of owners) batch.big(owner);
   }
   for (const { handle, inode, flags, position } of fileSystem.directories.values()) {
     batch.begin(HANDLE_SIZE);
@@ -141,11 +147,18 @@ function saveHandles(fileSystem: FileSystem, records: RecordWriter): void {
     batch.u32(flags);
     batch.u32(HandleKind.directory);
     batch.u64(position);
+    batch.u32(0);
   }
   batch.flush();
 }
 
-function saveLocks(locks: LockTable, records: RecordWriter): void {
+/** Who took a record lock through this handle and still has one. */
+function lockOwners({ locks }: FileSystem, file: OpenFile): readonly bigint[] {
+  if (file.lockOwners === undefined) return [];
+  return [...file.lockOwners].filter((owner) => locks.holdsRecords(file.inode.ino, owner));
+}
+
+function saveLocks({ locks }: FileSystem, records: RecordWriter): void {
   const batch = new RecordBatch(records, Sections.locks);
   for (const { node, lock } of locks.records()) {
     batch.begin(LOCK_SIZE);

@@ -9,7 +9,7 @@
  *   negotiated  once, absent while there was no FUSE_INIT: u32 minor version, u32 max_readahead, u32 max_write,
  *               u32 zero, u64 flags
  *   inodes      u64 ino, u64 generation, u32 mode, u32 uid, u32 gid, u32 rdev, u32 nlink, u64 lookup count,
- *               i64 and u32 each: atime, mtime, ctime and their nanoseconds;
+ *               i64 and u32 each: atime, mtime, ctime, btime and their nanoseconds;
  *               u64 size of a regular file, next cookie of a directory, otherwise 0;
  *               u64 what `..` names in a directory that was removed while in use (0: gone as well), otherwise 0;
  *               u32 length and target of a symbolic link, otherwise 0
@@ -18,7 +18,8 @@
  *   contents    u32 number of runs, u32 zero; for each run u64 ino, u64 first page in the file, u32 pages, u32 bytes
  *               of data; then the data of all runs. Data ends in a run's last page, the rest of which is zero; a run
  *               without data is memory that was reserved. Holes are not sent
- *   handles     u64 handle, u64 ino, u32 flags of open(2), u32 kind (1 file, 2 directory), u64 position (directory)
+ *   handles     u64 handle, u64 ino, u32 flags of open(2), u32 kind (1 file, 2 directory), u64 position (directory),
+ *               u32 number and u64 each of owners whose record locks were taken through this handle (file)
  *   locks       u64 ino, u64 owner, u64 first and u64 last byte, u32 type, u32 pid, u32 kind (1 record, 2 whole file),
  *               u32 zero; first, last and pid are 0 for whole files
  */

@@ -31,8 +31,8 @@ export function verifyTree(state: LoadedState): void {
   }
 }
 
-function verifyTotals({ fileSystem, totals, seen, locks }: LoadedState): void {
-  const { contents, inodes } = fileSystem;
+function verifyTotals({ fileSystem, totals, seen }: LoadedState): void {
+  const { contents, inodes, locks } = fileSystem;
   const used = contents.totalPages - contents.freePages;
   verifyCount('inodes', inodes.size, totals.inodes);
   verifyCount('entries', seen.entries, totals.entries);
