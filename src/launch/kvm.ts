@@ -53,7 +53,8 @@ export async function whyNoKvm(
     if (child.tail.includes(success)) return undefined;
     return failure ?? `the guest did not start: QEMU ended with ${exit.signal ?? `exit code ${exit.code}`}`;
   } catch (error) {
-    if (error instanceof DeadlineError) return `a guest that starts in 1 s did not within ${deadline / 1000} s`;
+    if (error instanceof DeadlineError)
+      return `a guest that starts in 1 s did not within ${deadline / 1000} s`;
     throw error;
   }
 }

@@ -262,9 +262,9 @@ async function onPath(path: string, problems: string[], signal: AbortSignal | un
   return found;
 }
 
-/** The first dotted number in what a program says about itself; passt says a date with a commit. */
+/** The version in what a program says about itself: a date with underscores, as passt has it, or the first dotted number. */
 export function versionIn(text: string): string | undefined {
-  return /\d+(?:\.\d+)+/.exec(text)?.[0] ?? /\d{4}_\d\d_\d\d/.exec(text)?.[0].replaceAll('_', '.');
+  return /\d{4}_\d\d_\d\d/.exec(text)?.[0].replaceAll('_', '.') ?? /\d+(?:\.\d+)+/.exec(text)?.[0];
 }
 
 async function firstExecutable(folders: readonly string[], name: string): Promise<string | undefined> {

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { accessSync, constants } from 'node:fs';
-import { basename } from 'node:path';
+import { basename, delimiter, join } from 'node:path';
 import { DeadlineError, FerryError } from '../errors.ts';
 
 export interface LaunchOptions {
@@ -41,17 +41,18 @@ const running = new Set<ChildProcess>();
  * @throws FerryError ERR_LAUNCH when the program cannot be started
  */
 export async function launchProcess(options: LaunchOptions): Promise<LaunchedProcess> {
-  const [program, ...args] = [...boundToParent(), ...options.command];
-  if (program === undefined)
-    throw new FerryError('ERR_LAUNCH', 'There is no program to start: the command is empty');
   options.signal?.throwIfAborted();
-  const child = spawn(program, args, {
+  const [named, ...rest] = options.command;
+  if (named === undefined)
+    throw new FerryError('ERR_LAUNCH', 'There is no program to start: the command is empty');
+  const name = options.name ?? basename(named);
+  const [program, ...args] = [...boundToParent(), findProgram(named, name), ...rest];
+  const child = spawn(program!, args, {
     stdio: ['ignore', 'pipe', 'pipe', ...(options.fds ?? [])],
     env: { ...process.env, ...options.env },
     cwd: options.cwd,
     detached: true,
   });
-  const name = options.name ?? basename(options.command[0] ?? '');
   const launched = new LaunchedProcess(child, name, options);
   try {
     await once(child, 'spawn');
@@ -180,17 +181,30 @@ function killRunning(): void {
   for (const child of running) child.kill('SIGKILL');
 }
 
+/** The file that a program's name means: setpriv would start and only then find that there is none. */
+function findProgram(named: string, name: string): string {
+  const folders = named.includes('/') ? [''] : (process.env.PATH ?? '').split(delimiter);
+  for (const folder of folders) {
+    const path = join(folder, named);
+    if (isExecutable(path)) return folder === '' ? named : path;
+  }
+  throw new FerryError('ERR_LAUNCH', `${name} could not be started: ${named} is no program here`);
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 let bound: readonly string[] | undefined;
 
 /** The words that make the kernel end a child with its parent, where there is a program for it. */
 function boundToParent(): readonly string[] {
-  if (bound === undefined) {
-    try {
-      accessSync('/usr/bin/setpriv', constants.X_OK);
-      bound = ['/usr/bin/setpriv', '--pdeathsig', 'KILL', '--'];
-    } catch {
-      bound = []; // Then only an orderly end of this process ends its children
-    }
-  }
+  // Without setpriv only an orderly end of this process ends its children
+  bound ??= isExecutable('/usr/bin/setpriv') ? ['/usr/bin/setpriv', '--pdeathsig', 'KILL', '--'] : [];
   return bound;
 }
