@@ -1,15 +1,18 @@
 import { asError } from '../errors.ts';
+import { formatQmpAddress, parseQmpAddress, QmpConnectError } from '../qmp/index.ts';
 import { gatherFacts } from './facts.ts';
 import type { Move, NextPhase, Sides } from './move.ts';
 import { describePlan, makePlan } from './plan.ts';
 import { type Finding, refuse } from './precheck/finding.ts';
 import { runChecks } from './precheck/run.ts';
+import { oneForBoth } from './precheck/two-sides.ts';
 import { Side } from './side.ts';
 import type { Ending } from './verdict.ts';
 
 /** Connect to both monitors. What cannot be reached refuses the move. */
 export async function connect(move: Move): Promise<{ sides: Sides } | { ending: Ending }> {
   const { source, destination } = move.options;
+  if (isSame(source, destination)) return { ending: refused(move, [oneForBoth(source)]) };
   const attempts = await Promise.allSettled([
     Side.connect('source', source, move.timings, move.cancel),
     Side.connect('destination', destination, move.timings, move.cancel),
@@ -26,6 +29,17 @@ export async function connect(move: Move): Promise<{ sides: Sides } | { ending: 
       : [unreachable(index === 0 ? 'source' : 'destination', attempt.reason)],
   );
   return { ending: refused(move, findings) };
+}
+
+/** A monitor serves one client: the second connection would wait for the first. */
+function isSame(source: string, destination: string): boolean {
+  try {
+    return formatQmpAddress(parseQmpAddress(source)) === formatQmpAddress(parseQmpAddress(destination));
+  } catch (error) {
+    // Connecting says what is wrong with an address.
+    if (error instanceof QmpConnectError) return false;
+    throw error;
+  }
 }
 
 function unreachable(role: string, reason: unknown): Finding {

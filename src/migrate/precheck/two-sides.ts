@@ -4,17 +4,15 @@ import { type Finding, ok, refuse, warn } from './finding.ts';
 const ID = 'two-sides';
 const EXPECTED = 'two QEMU processes with one identity';
 
+/** `what` is named as both sides. */
+export function oneForBoth(what: string): Finding {
+  return refuse(ID, `${what} is both source and destination`, EXPECTED, 'Name the other QEMU’s monitor');
+}
+
 /** Source and destination are two processes that hold the same VM. */
 export function checkTwoSides({ source, destination }: Facts): Finding[] {
-  if (source.monitor === destination.monitor || (source.pid !== undefined && source.pid === destination.pid))
-    return [
-      refuse(
-        ID,
-        `${source.monitor} is both source and destination`,
-        EXPECTED,
-        'Name the other QEMU’s monitor',
-      ),
-    ];
+  if (source.pid !== undefined && source.pid === destination.pid)
+    return [oneForBoth(`${source.monitor} and ${destination.monitor}, process ${source.pid},`)];
   if (source.uuid !== destination.uuid)
     return [
       warn(
