@@ -164,7 +164,7 @@ export function snapshot({ fileSystem }: { fileSystem: FileSystem }) {
       content: content && { size: content.size, pages: content.pages, digest: digest(content) },
       entries: directory && [...directory.entries()].map(([entry, to]) => [entry.name, entry.cookie, to.ino]),
       nextCookie: directory?.nextCookie,
-      parent: parent && (parent !== inode && fileSystem.inodes.get(parent.ino) === parent ? parent.ino : 0),
+      parent: parent?.ino,
       target: target && Buffer.from(target).toString('latin1'),
       xattrs: xattrs && [...xattrs].map(([name, value]) => [name, Buffer.from(value).toString('hex')]).sort(),
     };

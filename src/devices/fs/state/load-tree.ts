@@ -84,11 +84,10 @@ function decodeKind(state: LoadedState, fields: RecordFields, inode: Inode): voi
     inode.directory = new Directory(inode);
     inode.directory.nextCookie = extent;
   } else if (extent !== 0) throw fields.error('ERR_FS_STATE_VALUE', 'extent', `${extent}, expected 0`);
-  if (parent !== 0) {
-    if (!isDirectory || inode.nlink > 0)
-      throw fields.error('ERR_FS_STATE_VALUE', 'parent', `${parent} for what is no removed directory`);
-    state.removedParents.set(inode.ino, parent);
-  }
+  const isRemoved = isDirectory && inode.nlink === 0;
+  if (isRemoved ? parent === 0 || parent === inode.ino || parent >= state.totals.nextIno : parent !== 0)
+    throw fields.error('ERR_FS_STATE_VALUE', 'parent', `${parent} of inode ${inode.ino}`);
+  if (isRemoved) state.removedParents.set(inode.ino, parent);
   const isLink = inode.type === FileType.symlink;
   if (isLink ? length === 0 || length > SYMLINK_MAX : length !== 0)
     throw fields.error('ERR_FS_STATE_VALUE', 'targetLength', `${length} bytes`);

@@ -2,9 +2,11 @@ import { MAX_PAYLOAD, type RecordWriter, type Section } from '../../../state/ind
 
 const HIGH = 2 ** 32;
 
+const MOST = Number.MAX_SAFE_INTEGER;
+
 /**
- * Collects entries of one section and writes a record whenever the next entry would not fit. Numbers may be up to 2^53,
- * signed ones down to -2^53.
+ * Collects entries of one section and writes a record whenever the next entry would not fit. 64-bit numbers, with a sign
+ * or without, end where exact ones do: what a guest has set beyond, such as a time or a position, becomes that.
  */
 export class RecordBatch {
   readonly #records: RecordWriter;
@@ -32,7 +34,8 @@ export class RecordBatch {
     this.#at += 4;
   }
 
-  u64(value: number): void {
+  u64(number: number): void {
+    const value = Math.max(-MOST, Math.min(number, MOST));
     const high = Math.floor(value / HIGH);
     this.#view.setUint32(this.#at, value - high * HIGH, true);
     this.#view.setInt32(this.#at + 4, high, true);

@@ -83,18 +83,16 @@ function saveInodes(fileSystem: FileSystem, records: RecordWriter): void {
     batch.u64(inode.btime);
     batch.u32(inode.btimeNanos);
     batch.u64(inode.content?.size ?? directory?.nextCookie ?? 0);
-    batch.u64(removedParent(fileSystem, inode));
+    batch.u64(removedParent(inode));
     batch.u32(target?.length ?? 0);
     if (target !== undefined) batch.data(target);
   }
   batch.flush();
 }
 
-/** What `..` names in a directory that has no name any more, if that still exists. */
-function removedParent({ inodes }: FileSystem, inode: Inode): number {
-  if (inode.directory === undefined || inode.nlink > 0) return 0;
-  const { parent } = inode.directory;
-  return parent !== inode && inodes.get(parent.ino) === parent ? parent.ino : 0;
+/** What `..` names in a directory that has no name any more; it may be gone itself. */
+function removedParent({ directory, nlink }: Inode): number {
+  return directory === undefined || nlink > 0 ? 0 : directory.parent.ino;
 }
 
 function saveEntries(fileSystem: FileSystem, records: RecordWriter): void {

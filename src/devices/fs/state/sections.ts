@@ -11,7 +11,7 @@
  *   inodes      u64 ino, u64 generation, u32 mode, u32 uid, u32 gid, u32 rdev, u32 nlink, u64 lookup count,
  *               i64 and u32 each: atime, mtime, ctime, btime and their nanoseconds;
  *               u64 size of a regular file, next cookie of a directory, otherwise 0;
- *               u64 what `..` names in a directory that was removed while in use (0: gone as well), otherwise 0;
+ *               u64 what `..` names in a directory that was removed while in use, which may be gone too, otherwise 0;
  *               u32 length and target of a symbolic link, otherwise 0
  *   entries     u64 directory, u64 cookie, u64 ino, u8 length and name; all entries of a directory in a row, by cookie
  *   xattrs      u64 ino, u8 length and name, u32 length and value

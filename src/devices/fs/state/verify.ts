@@ -1,5 +1,6 @@
+import { Directory } from '../tree/directory.ts';
 import { ROOT_INO } from '../tree/file-system.ts';
-import type { Inode } from '../tree/inode.ts';
+import { FileType, Inode } from '../tree/inode.ts';
 import { FsStateError } from './errors.ts';
 import type { LoadedState } from './loaded-state.ts';
 
@@ -20,8 +21,8 @@ export function verifyTree(state: LoadedState): void {
   const subdirectories = countReached(root);
   for (const inode of fileSystem.inodes.values()) verifyInode(state, inode, subdirectories);
   for (const [ino, parentIno] of removedParents) {
-    const parent = fileSystem.inodes.get(parentIno);
-    if (parent?.directory === undefined)
+    const parent = fileSystem.inodes.get(parentIno) ?? goneDirectory(parentIno);
+    if (parent.directory === undefined)
       throw new FsStateError(
         'ERR_FS_STATE_REFERENCE',
         'inodes.parent',
@@ -29,6 +30,13 @@ export function verifyTree(state: LoadedState): void {
       );
     fileSystem.inodes.get(ino)!.directory!.parent = parent;
   }
+}
+
+/** Stands for a directory that is not there any more and that `..` of a removed one still names. */
+function goneDirectory(ino: number): Inode {
+  const inode = new Inode(ino, 0, FileType.directory, 0, 0);
+  inode.directory = new Directory(inode);
+  return inode;
 }
 
 function verifyTotals({ fileSystem, totals, seen }: LoadedState): void {
