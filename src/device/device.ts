@@ -21,7 +21,10 @@ export interface Request {
   readonly readable: ChainReader;
   /** Where the answer goes; the driver is told `writable.written` bytes. */
   readonly writable: ChainWriter;
-  /** Keep the request to answer it after `handle` has returned `LATER`. Allocates: not for every request. */
+  /**
+   * Keep the request to answer it after `handle` has returned `LATER`; what was written to `writable` so far does not
+   * count. Allocates: not for every request.
+   */
   defer(): DeferredRequest;
 }
 
@@ -33,7 +36,8 @@ export interface DeferredRequest {
   complete(): void;
   /**
    * Whether there is nobody to answer any more: the device was suspended, and the SDK has parked the request and will
-   * hand it to `handle` again; or the guest's driver has gone.
+   * hand it to `handle` again; or the guest's driver has gone, or took its memory away. Look before taking an effect
+   * that belongs to the answer.
    */
   readonly abandoned: boolean;
 }
@@ -79,10 +83,17 @@ export interface Device extends Partial<Disposable> {
   readonly features: bigint;
   readonly queues: { readonly count: number; readonly maxSize: number };
   readonly config?: ConfigSpace;
+  /**
+   * Milliseconds that stopping a ring may take for deferred requests to be answered before they are parked; 0, the
+   * default, parks them at once. For work that is under way elsewhere and ends by itself.
+   */
+  readonly settleMilliseconds?: number;
   /** Every section that `load` understands, at its latest version. */
   readonly sections: readonly Section[];
   /** Called once, before anything else. */
   attach?(context: DeviceContext): void;
+  /** The guest's driver accepted these of `features`. Comes again when a front end connects anew. */
+  negotiated?(features: bigint): void;
   /**
    * Work on a request to its end and return `DONE`, or `defer` it and return `LATER`. An error thrown from here ends
    * the process: answer bad requests as the device type has it.

@@ -1,4 +1,10 @@
-/** The device SDK: what an author implements. */
+/**
+ * The device SDK: what an author implements, how it is served, and everything of lower rooms that a device touches.
+ */
+export type { IncomingRecord, RecordReader, RecordWriter, Section } from '../state/index.ts';
+export { MAX_PAYLOAD } from '../state/index.ts';
+export { Fd, Poll } from '../sys/index.ts';
+export type { ChainReader, ChainWriter } from '../virtio/index.ts';
 export {
   type ConfigSpace,
   type DeferredRequest,
@@ -10,3 +16,7 @@ export {
   type Request,
   type Staged,
 } from './device.ts';
+export { DeviceError, type DeviceErrorCode } from './errors.ts';
+export { type ServeOptions, type Server, serve } from './serve.ts';
+export { DEFAULT_SETTINGS, type DeviceSettings } from './settings.ts';
+export type { InstanceStatus, TransferReport } from './status.ts';

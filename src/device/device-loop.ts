@@ -1,0 +1,148 @@
+import { acceptUnix, type Fd, Poll } from '../sys/index.ts';
+import { BackEndSession } from '../vhost-user/index.ts';
+import type { Device } from './device.ts';
+import { Instance } from './instance.ts';
+import { Poller, type WatchGroup } from './poller.ts';
+import type { DeviceSettings } from './settings.ts';
+import { SpinPolicy } from './spin.ts';
+
+const MICROSECONDS_PER_MILLISECOND = 1000;
+
+/** While requests keep coming, everything else is asked for this often, in milliseconds. */
+const POLL_EVERY = 0.2;
+
+/** Front ends that can be connected at one time; one of them owns the device. */
+const MAX_SESSIONS = 16;
+
+/** Where front ends come from: a socket that listens, or the one connection there will be. */
+export interface FrontEndSource {
+  readonly kind: 'listening' | 'connected';
+  readonly socket: Fd;
+}
+
+/**
+ * The device thread: one blocking poll over the listener, the sessions, the kicks, what the device watches and the
+ * operator's wishes, and between two of them the rings. Nothing in it waits for anything else.
+ */
+export class DeviceLoop implements Disposable {
+  readonly instance: Instance;
+  readonly #poller: Poller;
+  readonly #log: (message: string) => void;
+  readonly #spin: SpinPolicy;
+  readonly #source: FrontEndSource['kind'];
+  readonly #sessions = new Set<BackEndSession>();
+  readonly #resources: DisposableStack;
+  #sessionCount = 0;
+  #stopping = false;
+
+  /** Serve `device` to the front ends that come from `source`; both are disposed of at the end, or when this throws. */
+  constructor(
+    device: Device,
+    source: FrontEndSource,
+    settings: DeviceSettings,
+    log: (message: string) => void,
+  ) {
+    using resources = new DisposableStack();
+    resources.use(source.socket);
+    resources.defer(() => device[Symbol.dispose]?.());
+    this.#log = log;
+    this.#source = source.kind;
+    this.#spin = new SpinPolicy(settings.spin / MICROSECONDS_PER_MILLISECOND);
+    this.#poller = resources.use(new Poller());
+    this.instance = resources.use(new Instance(device, this.#poller, settings, log));
+    device.attach?.({
+      log,
+      watch: (fd, events, callback) => this.#poller.watch('device', fd, events, callback),
+      now: () => performance.now(),
+    });
+    if (source.kind === 'connected') this.#open(source.socket);
+    else this.#listen(source.socket);
+    this.#resources = resources.move();
+  }
+
+  /** Call `callback` whenever `fd` can be read. */
+  watch(group: WatchGroup, fd: Fd, callback: () => void): Disposable {
+    return this.#poller.watch(group, fd, Poll.in, callback);
+  }
+
+  /** End `run` before it sleeps again. */
+  stop(): void {
+    this.#stopping = true;
+  }
+
+  /** Serve until `stop`, or until the only front end there will be has gone. */
+  run(): void {
+    let lastPoll = performance.now();
+    let idleSince: number | undefined;
+    let slept = false;
+    while (!this.#stopping) {
+      this.instance.tick();
+      const served = this.instance.serve();
+      const now = performance.now();
+      if (served > 0) {
+        if (slept) this.#spin.missed(now - (idleSince ?? now));
+        else if (idleSince !== undefined) this.#spin.caught();
+        idleSince = undefined;
+        slept = false;
+        if (now - lastPoll < POLL_EVERY) continue;
+        lastPoll = now;
+        this.#poll(0);
+        continue;
+      }
+      idleSince ??= now;
+      if (!slept && now - idleSince < this.#spin.window) continue;
+      if (this.instance.wantKicks()) continue;
+      this.#poll(this.instance.patience);
+      lastPoll = performance.now();
+      slept = true;
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const session of this.#sessions) session[Symbol.dispose]();
+    this.#sessions.clear();
+    this.#resources[Symbol.dispose]();
+  }
+
+  #poll(milliseconds: number): void {
+    if (this.#poller.wait(milliseconds) > 0) this.#poller.dispatch();
+  }
+
+  #listen(listener: Fd): void {
+    listener.setNonBlocking(true);
+    this.#poller.watch('front-end', listener, Poll.in, () => {
+      const socket = acceptUnix(listener, 'front end');
+      if (socket === undefined) return;
+      if (this.#sessions.size < MAX_SESSIONS) this.#open(socket);
+      else {
+        socket[Symbol.dispose]();
+        this.#log(`A front end was turned away: ${MAX_SESSIONS} are connected`);
+      }
+    });
+  }
+
+  #open(socket: Fd): void {
+    const name = `front end ${++this.#sessionCount}`;
+    const session = new BackEndSession(socket, this.instance, {
+      refused: (request, error) => this.#log(`${name}: ${request} refused: ${error.message} (${error.code})`),
+      warn: (message) => this.#log(`${name}: ${message}`),
+    });
+    this.#sessions.add(session);
+    const watch = this.#poller.watch('front-end', session, session.events, () => {
+      session.onReady();
+      if (!session.closed) {
+        watch.update(session.events);
+        return;
+      }
+      watch[Symbol.dispose]();
+      this.#closed(session, name);
+    });
+  }
+
+  #closed(session: BackEndSession, name: string): void {
+    this.#sessions.delete(session);
+    const { closeReason } = session;
+    if (closeReason !== undefined) this.#log(`${name}: closed: ${closeReason.message} (${closeReason.code})`);
+    if (this.#source === 'connected') this.stop();
+  }
+}

@@ -1,0 +1,242 @@
+import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
+import { asError, DeadlineError, FerryError } from '../errors.ts';
+import { createEventfd, type Fd, signalEventfd } from '../sys/index.ts';
+import { DeviceError } from './errors.ts';
+import { inheritSocket, listenForFrontEnds, type ServedSocket } from './front-end-socket.ts';
+import { DEFAULT_SETTINGS, type DeviceSettings } from './settings.ts';
+import type { InstanceStatus } from './status.ts';
+import type { ThreadAnswers, ThreadMessage, ThreadRequest, ThreadStart } from './thread-messages.ts';
+
+/** The device thread answers the operator within this time, in milliseconds, unless its device keeps it busy. */
+const ANSWER_WITHIN = 10_000;
+
+/** How long an orderly end may take before the thread is ended by force, in milliseconds. */
+const STOP_WITHIN = 5_000;
+
+const STOP_SIGNALS = ['SIGTERM', 'SIGINT'] as const;
+
+/** What to serve, and where. Exactly one of `socketPath` and `fd` is given. */
+export interface ServeOptions extends Partial<DeviceSettings> {
+  /** The module that makes the device, as a URL; it is loaded on the device's own thread. */
+  readonly module: URL | string;
+  /** The function that it exports for that, given `options`; `createDevice` by default. */
+  readonly factory?: string;
+  /** Handed to the function. Plain data: it is copied to the other thread. */
+  readonly options?: unknown;
+  /** Where to listen for front ends. */
+  readonly socketPath?: string;
+  /** An inherited descriptor that listens for front ends, or is connected to the only one. */
+  readonly fd?: number;
+  /** Hears one line at a time; written to stderr by default. */
+  readonly log?: (line: string) => void;
+  /** Whether SIGTERM and SIGINT end the device in good order; they do by default. */
+  readonly signals?: boolean;
+}
+
+/** A device that is being served. Disposing of it is an orderly end. */
+export interface Server extends AsyncDisposable {
+  /** Name of the device. */
+  readonly device: string;
+  /** Resolves when serving has ended in good order; rejects, naming the device, when it failed. */
+  readonly ended: Promise<void>;
+  /** What the instance says about itself. */
+  status(): Promise<InstanceStatus>;
+  /** Make a transfer of state fail, also one that only waits to be checked. Whether there was one. */
+  abortTransfer(reason: string): Promise<boolean>;
+  /** The guest was committed elsewhere in `epoch`: start no ring any more. Rejects while rings run here. */
+  fence(epoch: number): Promise<void>;
+  /** Rings may start again. Whether they could not. */
+  release(): Promise<boolean>;
+  /** End in good order; resolves as `ended` does. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Serve a device to vhost-user front ends: it lives on a thread of its own, this one stays free. Resolves when front
+ * ends can connect. Rejects where the device or the socket cannot be had.
+ */
+export async function serve(options: ServeOptions): Promise<Server> {
+  const { socketPath, fd } = options;
+  if ((socketPath === undefined) === (fd === undefined))
+    throw new FerryError(
+      'ERR_SERVE_OPTIONS',
+      'Exactly one of socketPath and fd says where front ends come from',
+    );
+  const socket = socketPath === undefined ? inheritSocket(fd!) : listenForFrontEnds(socketPath);
+  const server = new ThreadServer(options, socket);
+  try {
+    await server.ready;
+    return server;
+  } catch (error) {
+    // Both promises tell of the same end
+    await server.ended.catch(() => undefined);
+    throw error;
+  }
+}
+
+interface Waiting {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** The main thread's hold on a device thread. */
+class ThreadServer implements Server {
+  device = 'device';
+  readonly ready: Promise<void>;
+  readonly ended: Promise<void>;
+  readonly #worker: Worker;
+  readonly #port: MessagePort;
+  readonly #control: Fd;
+  readonly #log: (line: string) => void;
+  readonly #waiting = new Map<number, Waiting>();
+  #failure: Error | undefined;
+  #nextId = 1;
+
+  constructor(options: ServeOptions, socket: ServedSocket) {
+    const { module, factory = 'createDevice', signals = true } = options;
+    this.#log = options.log ?? ((line) => process.stderr.write(`${line}\n`));
+    this.#control = createEventfd('control of the device thread');
+    const { port1, port2 } = new MessageChannel();
+    this.#port = port1;
+    const start: ThreadStart = {
+      module: String(module),
+      factory,
+      options: options.options,
+      source: { kind: socket.kind, number: socket.socket.release() },
+      control: this.#control.duplicate().release(),
+      port: port2,
+      settings: settingsOf(options),
+    };
+    this.#worker = new Worker(threadModule(), { workerData: start, transferList: [port2] });
+    const ready = Promise.withResolvers<void>();
+    const ended = Promise.withResolvers<void>();
+    this.ready = ready.promise;
+    this.ended = ended.promise;
+    const stopOnSignal = () =>
+      void this.stop().catch(() => this.#log(`${this.device}: ended with a failure`));
+    // A thread that sleeps in poll(2) would keep a process that exits from ending
+    const wake = () => signalEventfd(this.#control.number);
+    process.on('exit', wake);
+    if (signals) for (const signal of STOP_SIGNALS) process.once(signal, stopOnSignal);
+    port1.on('message', (message: ThreadMessage) => this.#receive(message, ready.resolve));
+    this.#worker.on('error', (error) => {
+      this.#failure ??= this.#failed(asError(error).message, error);
+    });
+    this.#worker.once('exit', () => {
+      process.off('exit', wake);
+      for (let last = receiveMessageOnPort(port1); last !== undefined; last = receiveMessageOnPort(port1))
+        this.#receive(last.message, ready.resolve);
+      for (const signal of STOP_SIGNALS) process.off(signal, stopOnSignal);
+      socket.unlink();
+      port1.close();
+      this.#control[Symbol.dispose]();
+      const gone = this.#failure ?? this.#failed('it has ended');
+      for (const { reject } of this.#waiting.values()) reject(gone);
+      ready.reject(gone);
+      if (this.#failure === undefined) ended.resolve();
+      else ended.reject(this.#failure);
+    });
+  }
+
+  async status(): Promise<InstanceStatus> {
+    return this.#ask({ method: 'status' });
+  }
+
+  async abortTransfer(reason: string): Promise<boolean> {
+    return this.#ask({ method: 'abort', reason });
+  }
+
+  async fence(epoch: number): Promise<void> {
+    await this.#ask({ method: 'fence', epoch });
+  }
+
+  async release(): Promise<boolean> {
+    return this.#ask({ method: 'release' });
+  }
+
+  async stop(): Promise<void> {
+    if (!this.#control.closed) this.#send({ method: 'stop' });
+    const force = setTimeout(() => {
+      this.#failure ??= this.#failed(`it did not end within ${STOP_WITHIN} ms and was ended by force`);
+      void this.#worker.terminate().catch(() => undefined);
+    }, STOP_WITHIN);
+    try {
+      await this.ended;
+    } finally {
+      clearTimeout(force);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  #send(request: ThreadRequest): number {
+    const id = this.#nextId++;
+    this.#port.postMessage({ id, request });
+    signalEventfd(this.#control.number);
+    return id;
+  }
+
+  async #ask<R extends Extract<ThreadRequest, { method: keyof ThreadAnswers }>>(
+    request: R,
+  ): Promise<ThreadAnswers[R['method']]> {
+    if (this.#control.closed) throw this.#failure ?? this.#failed('it has ended');
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    const id = this.#send(request);
+    this.#waiting.set(id, { resolve, reject });
+    const timer = setTimeout(
+      () => reject(new DeadlineError(`The ${this.device}’s answer to ${request.method}`, ANSWER_WITHIN)),
+      ANSWER_WITHIN,
+    );
+    try {
+      return (await promise) as ThreadAnswers[R['method']];
+    } finally {
+      clearTimeout(timer);
+      this.#waiting.delete(id);
+    }
+  }
+
+  #receive(message: ThreadMessage, ready: () => void): void {
+    switch (message.kind) {
+      case 'ready':
+        this.device = message.device;
+        ready();
+        break;
+      case 'log':
+        this.#log(`${this.device}: ${message.message}`);
+        break;
+      case 'answer':
+        this.#waiting.get(message.id)?.resolve(message.value);
+        break;
+      case 'refusal':
+        this.#waiting.get(message.id)?.reject(new FerryError(message.code, message.message));
+        break;
+      case 'failed':
+        this.device = message.device;
+        this.#failure = new FerryError(
+          message.code,
+          `The ${message.device} device failed: ${message.message}`,
+        );
+        break;
+    }
+  }
+
+  #failed(what: string, cause?: unknown): DeviceError {
+    return new DeviceError('ERR_DEVICE', `The ${this.device} device failed: ${what}`, { cause });
+  }
+}
+
+function settingsOf(options: ServeOptions): DeviceSettings {
+  const given = Object.keys(DEFAULT_SETTINGS).flatMap((key) => {
+    const value = options[key as keyof DeviceSettings];
+    return value === undefined ? [] : [[key, value] as const];
+  });
+  return { ...DEFAULT_SETTINGS, ...Object.fromEntries(given) };
+}
+
+/** The thread's entry, in the sources or compiled. */
+function threadModule(): URL {
+  const name = import.meta.url.endsWith('.ts') ? './device-thread.ts' : './device-thread.js';
+  return new URL(name, import.meta.url);
+}

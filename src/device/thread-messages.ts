@@ -1,0 +1,41 @@
+import type { MessagePort } from 'node:worker_threads';
+import type { DeviceSettings } from './settings.ts';
+import type { InstanceStatus } from './status.ts';
+
+/** Which device a thread serves, and to whom. Plain data: it goes from thread to thread. */
+export interface ThreadStart {
+  /** URL of the author's module. */
+  readonly module: string;
+  /** Name of the function there that makes the device of `options`. */
+  readonly factory: string;
+  readonly options: unknown;
+  readonly source: { readonly kind: 'listening' | 'connected'; readonly number: number };
+  /** An eventfd: signalled when there is a message on `port`. */
+  readonly control: number;
+  readonly port: MessagePort;
+  readonly settings: DeviceSettings;
+}
+
+/** What the main thread asks of the device thread. `stop` has no answer but the thread's end. */
+export type ThreadRequest =
+  | { readonly method: 'status' }
+  | { readonly method: 'abort'; readonly reason: string }
+  | { readonly method: 'fence'; readonly epoch: number }
+  | { readonly method: 'release' }
+  | { readonly method: 'stop' };
+
+/** What each request is answered with. */
+export interface ThreadAnswers {
+  readonly status: InstanceStatus;
+  readonly abort: boolean;
+  readonly fence: true;
+  readonly release: boolean;
+}
+
+/** From the device thread. `failed` is the last one. */
+export type ThreadMessage =
+  | { readonly kind: 'ready'; readonly device: string }
+  | { readonly kind: 'log'; readonly message: string }
+  | { readonly kind: 'answer'; readonly id: number; readonly value: unknown }
+  | { readonly kind: 'refusal'; readonly id: number; readonly code: string; readonly message: string }
+  | { readonly kind: 'failed'; readonly device: string; readonly code: string; readonly message: string };
