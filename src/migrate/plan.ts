@@ -5,6 +5,7 @@ import { DESTINATION_CAPABILITIES, SOURCE_CAPABILITIES } from './precheck/capabi
 import { isLive } from './precheck/guest.ts';
 import { listeningUri } from './precheck/uri.ts';
 import { atLeast } from './precheck/versions.ts';
+import { DowntimeRamp } from './ramp.ts';
 
 const STALLED_DOWNTIME_MS = 900;
 const QEMU_DOWNTIME_MS = 300;
@@ -28,6 +29,9 @@ export interface Plan {
   readonly parameters: MigrateSetParametersArguments;
   /** What `parameters` were before. */
   readonly formerParameters: MigrateSetParametersArguments;
+  /** Pause to which the limit grows while passes do not help. */
+  readonly downtimeMs: number;
+  /** Pause to which it is raised at last, when pre-copy has stalled. */
   readonly maxDowntimeMs: number;
   readonly timeoutS: number | undefined;
   /** Sockets of Ferry's back ends, which can be told to give up a transfer. */
@@ -41,7 +45,8 @@ export function makePlan(facts: Facts, options: MigrateOptions): Plan {
   const current = source.parameters['downtime-limit'] ?? QEMU_DOWNTIME_MS;
   const parameters: MigrateSetParametersArguments = {};
   const formerParameters: MigrateSetParametersArguments = {};
-  if (options.downtimeMs !== undefined) parameters['downtime-limit'] = options.downtimeMs;
+  const downtimeMs = options.downtimeMs ?? current;
+  parameters['downtime-limit'] = new DowntimeRamp(downtimeMs).currentMs;
   if (options.bandwidth !== undefined) parameters['max-bandwidth'] = options.bandwidth;
   formerParameters['downtime-limit'] = current;
   const bandwidth = source.parameters['max-bandwidth'];
@@ -57,6 +62,7 @@ export function makePlan(facts: Facts, options: MigrateOptions): Plan {
     destinationCapabilities: unset(destination, DESTINATION_CAPABILITIES),
     parameters,
     formerParameters,
+    downtimeMs,
     maxDowntimeMs: options.downtimeMs ?? Math.max(STALLED_DOWNTIME_MS, current),
     timeoutS: options.timeoutS,
     backEnds: [...source.backEnds, ...destination.backEnds].map(({ socketPath }) => socketPath),
@@ -78,7 +84,7 @@ export function describePlan(plan: Plan): string[] {
     `Source: set ${settings.join(', ') || 'no parameter'}`,
     `Destination: ${plan.listen ? 'listen' : 'listens already'} at ${plan.uri ?? 'a unix socket in a private folder'}`,
     `Source: copy memory while the guest runs${limit}`,
-    `Source: stop the guest when the rest fits into the pause (${plan.maxDowntimeMs} ms at most), send the devices`,
+    `Source: stop the guest when the rest fits into a pause as short as it gets (up to ${plan.downtimeMs} ms, ${plan.maxDowntimeMs} ms when it stalls), send the devices`,
     plan.live
       ? 'Destination: start the guest once the source says that all has arrived (cont)'
       : `Destination: leave the guest ${plan.state}, as it is now`,

@@ -4,6 +4,7 @@ import { type Look, lookAtMigration, whyFailed } from './look.ts';
 import type { Cause, Move, NextPhase, Sides } from './move.ts';
 import type { Plan } from './plan.ts';
 import { ProgressMeter } from './progress.ts';
+import { DowntimeRamp } from './ramp.ts';
 import { Wake } from './wake.ts';
 
 /** Watch the source copy memory until it has stopped the guest, or until something speaks for undoing the move. */
@@ -16,6 +17,7 @@ export async function preCopy(move: Move, sides: Sides, plan: Plan): Promise<Nex
   });
   const watch = new DestinationWatch(move, sides);
   const convergence = new Convergence({ ...CONVERGENCE, maxDowntimeMs: plan.maxDowntimeMs });
+  const ramp = new DowntimeRamp(plan.downtimeMs);
   const meter = new ProgressMeter();
   const began = move.elapsedMs;
   for (;;) {
@@ -41,19 +43,21 @@ export async function preCopy(move: Move, sides: Sides, plan: Plan): Promise<Nex
     const progress = meter.read(info, move.elapsedMs);
     if (progress !== undefined) {
       move.emit({ type: 'progress', ...progress });
+      if (ramp.sample(progress)) await limitDowntime(move, sides, ramp.currentMs);
       const decision = convergence.sample({ atMs: move.elapsedMs, ...progress });
       if (decision.kind === 'give-up')
         return back({ code: 'did-not-converge', text: `Pre-copy did not converge: ${decision.why}` });
       if (decision.kind === 'raise') {
         move.note(`Downtime limit raised to ${decision.downtimeMs} ms: ${decision.why}`);
-        await raise(move, sides, decision.downtimeMs);
+        await limitDowntime(move, sides, decision.downtimeMs);
       }
     }
     await wake.wait(pollMs, move.cancel);
   }
 }
 
-async function raise(move: Move, { source }: Sides, downtimeMs: number): Promise<void> {
+/** Set the pause below which the source stops the guest. */
+export async function limitDowntime(move: Move, { source }: Sides, downtimeMs: number): Promise<void> {
   const options = { signal: move.cancel, deadlineMs: move.timings.silenceMs };
   await source.client.execute('migrate-set-parameters', { 'downtime-limit': downtimeMs }, options);
 }
