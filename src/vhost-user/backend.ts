@@ -52,6 +52,8 @@ export interface Session {
  */
 export interface BackEnd {
   readonly profile: Profile;
+  /** Something has to be done before any session serves its next request: `onReady` returns after the present one. */
+  readonly wantsTurn?: boolean;
   /** SET_OWNER, or the first request that changes the instance. Throws while another live session owns it. */
   claim(session: Session): void;
   setFeatures(session: Session, features: bigint): void;

@@ -106,6 +106,7 @@ export class BackEndSession implements Session, Disposable {
           return;
         }
         this.#serve(request);
+        if (this.#context.backEnd.wantsTurn === true) return;
       }
     } catch (error) {
       if (!(error instanceof FerryError)) throw error;
