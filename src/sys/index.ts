@@ -5,8 +5,11 @@ export { createEventfd, drainEventfd, signalEventfd } from './eventfd.ts';
 export { closeAll, Fd, Seal } from './fd.ts';
 export {
   createPipe,
+  readAt,
   readInto,
   readIntoAddress,
+  seekData,
+  seekHole,
   WOULD_BLOCK,
   widenPipe,
   writeAt,
@@ -28,6 +31,7 @@ export { Poll, PollSet } from './poll.ts';
 export { BOUNCE_LENGTH } from './scratch.ts';
 export {
   acceptUnix,
+  type Credentials,
   connectUnix,
   createSocketPair,
   listenUnix,
@@ -38,3 +42,4 @@ export {
   shutdownSocket,
   unixSocketKind,
 } from './socket.ts';
+export { readXattrs } from './xattr.ts';

@@ -3,6 +3,8 @@ import { Fd } from './fd.ts';
 import * as libc from './libc.ts';
 
 const O_CLOEXEC = 0o2000000;
+const SEEK_DATA = 3;
+const SEEK_HOLE = 4;
 const F_SETPIPE_SZ = 1031;
 
 /** What a non-blocking call returns instead of a count when it would have to wait. */
@@ -45,6 +47,31 @@ export function readIntoAddress(fd: Fd, address: number, length: number): number
 /** write(2) straight from mapped memory at `address`: bytes written, or `WOULD_BLOCK`. */
 export function writeFromAddress(fd: Fd, address: number, length: number): number {
   return transferred(libc.writeAddress(fd.number, address, length), 'write', fd.name);
+}
+
+/** pread(2): bytes read into `into` from `offset` of a file on, 0 at its end. */
+export function readAt(fd: Fd, into: Uint8Array, offset: number): number {
+  for (;;) {
+    const count = transferred(libc.pread(fd.number, into, into.length, offset), 'pread', fd.name);
+    if (count !== WOULD_BLOCK) return count;
+  }
+}
+
+/** Where data begins in a file at or after `offset`, or undefined when there is none before its end. */
+export function seekData(fd: Fd, offset: number): number | undefined {
+  return seek(fd, offset, SEEK_DATA);
+}
+
+/** Where a hole begins in a file at or after `offset`, its end at the latest; undefined from the end on. */
+export function seekHole(fd: Fd, offset: number): number | undefined {
+  return seek(fd, offset, SEEK_HOLE);
+}
+
+function seek(fd: Fd, offset: number, whence: number): number | undefined {
+  const found = Number(libc.lseek(fd.number, offset, whence));
+  if (found >= 0) return found;
+  if (libc.errno() === Errno.ENXIO) return undefined;
+  throw systemError('lseek', fd.name);
 }
 
 /** pwrite(2) until all of `bytes` is in the file, from `offset` on. */

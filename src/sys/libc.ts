@@ -28,6 +28,12 @@ export const ftruncate = declare<[number, number]>('int ftruncate(int fd, int64_
 export const getsockopt = declare<[number, number, number, Uint8Array, Uint8Array]>(
   'int getsockopt(int fd, int level, int name, void *value, void *len)',
 );
+export const lgetxattr = declare<[Uint8Array, Uint8Array, Uint8Array, number]>(
+  'int64_t lgetxattr(void *path, void *name, void *value, size_t size)',
+);
+export const llistxattr = declare<[Uint8Array, Uint8Array, number]>(
+  'int64_t llistxattr(void *path, void *list, size_t size)',
+);
 export const listen = declare<[number, number]>('int listen(int fd, int backlog)');
 export const lseek = declare<[number, number, number]>('int64_t lseek(int fd, int64_t offset, int whence)');
 export const madvise = declare<[number, number, number]>(

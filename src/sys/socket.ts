@@ -95,8 +95,15 @@ export function shutdownSocket(socket: Fd): void {
   libc.shutdown(socket.number, 2);
 }
 
+/** A process as the kernel knows it. */
+export interface Credentials {
+  readonly pid: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
 /** Who is at the other end of a connected unix socket (SO_PEERCRED). */
-export function peerCredentials(socket: Fd): { pid: number; uid: number; gid: number } {
+export function peerCredentials(socket: Pick<Fd, 'number' | 'name'>): Credentials {
   const value = new Uint8Array(12);
   const length = new Uint8Array(new Uint32Array([12]).buffer);
   check(
