@@ -1,6 +1,6 @@
 import { lstatSync, unlinkSync } from 'node:fs';
-import { FerryError, SystemError } from '../errors.ts';
-import { connectUnix, Errno, Fd, listenUnix, unixSocketKind } from '../sys/index.ts';
+import { FerryError } from '../errors.ts';
+import { Fd, listenUnix, removeStaleSocket, unixSocketKind } from '../sys/index.ts';
 import type { FrontEndSource } from './device-loop.ts';
 
 /** A socket that front ends connect to, and whose path is removed at the end. */
@@ -39,25 +39,6 @@ export function inheritSocket(number: number): ServedSocket {
   }
   socket.setCloseOnExec(true);
   return { kind, socket, unlink: () => undefined };
-}
-
-function removeStaleSocket(path: string): void {
-  const found = lstatSync(path, { throwIfNoEntry: false });
-  if (found === undefined) return;
-  if (!found.isSocket())
-    throw new FerryError('ERR_SOCKET_PATH', `${path} exists and is no socket; it is left alone`);
-  if (hasListener(path)) throw new FerryError('ERR_SOCKET_IN_USE', `Another process listens at ${path}`);
-  unlinkSync(path);
-}
-
-function hasListener(path: string): boolean {
-  try {
-    using _connection = connectUnix(path, { dontWait: true });
-    return true;
-  } catch (error) {
-    if (!(error instanceof SystemError) || error.errno !== Errno.ECONNREFUSED) throw error;
-    return false;
-  }
 }
 
 function inodeOf(path: string): number | undefined {

@@ -42,4 +42,5 @@ export {
   shutdownSocket,
   unixSocketKind,
 } from './socket.ts';
+export { removeStaleSocket } from './socket-path.ts';
 export { readXattrs } from './xattr.ts';

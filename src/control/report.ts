@@ -1,0 +1,97 @@
+import { ControlError } from './errors.ts';
+import { isObject } from './messages.ts';
+
+/** How the last transfer of a device's state went. */
+export interface TransferReport {
+  readonly direction: 'save' | 'load';
+  readonly outcome: 'running' | 'unchecked' | 'ok' | 'failed';
+  readonly bytes: number;
+  readonly records: number;
+  readonly milliseconds: number;
+  readonly reason?: string;
+}
+
+/** What a served device says about itself, without the program that serves it. */
+export interface DeviceReport {
+  readonly device: string;
+  readonly stateVersion: number;
+  /** Virtio feature bits that are offered, as `0x130000000`. */
+  readonly features: string;
+  /** Protocol features that are offered, by name. */
+  readonly protocolFeatures: readonly string[];
+  /** What the front end that owns the device accepted; null without one. */
+  readonly negotiated: { readonly features: string; readonly protocolFeatures: readonly string[] } | null;
+  /** State of the device, by VFIO's names. */
+  readonly lifecycle: string;
+  /** Whether a front end owns the device. */
+  readonly owner: boolean;
+  readonly ringsRunning: number;
+  /** The epoch in which the guest was committed elsewhere; null where it was not. */
+  readonly epoch: number | null;
+  readonly lastTransfer: TransferReport | null;
+}
+
+/** What `status` is answered with. */
+export interface StatusReport extends DeviceReport {
+  readonly program: string;
+  readonly version: string;
+}
+
+type Check = (value: unknown) => boolean;
+
+const isString: Check = (value) => typeof value === 'string';
+const isCount: Check = (value) => typeof value === 'number' && value >= 0;
+const isStrings: Check = (value) => Array.isArray(value) && value.every(isString);
+
+function oneOf(...values: readonly unknown[]): Check {
+  return (value) => values.includes(value);
+}
+
+function orNull(check: Check): Check {
+  return (value) => value === null || check(value);
+}
+
+function orAbsent(check: Check): Check {
+  return (value) => value === undefined || check(value);
+}
+
+function shape(fields: Readonly<Record<string, Check>>): Check {
+  return (value) => isObject(value) && Object.entries(fields).every(([name, check]) => check(value[name]));
+}
+
+const STATUS: Readonly<Record<string, Check>> = {
+  program: isString,
+  version: isString,
+  device: isString,
+  stateVersion: isCount,
+  features: isString,
+  protocolFeatures: isStrings,
+  negotiated: orNull(shape({ features: isString, protocolFeatures: isStrings })),
+  lifecycle: isString,
+  owner: (value) => typeof value === 'boolean',
+  ringsRunning: isCount,
+  epoch: orNull(isCount),
+  lastTransfer: orNull(
+    shape({
+      direction: oneOf('save', 'load'),
+      outcome: oneOf('running', 'unchecked', 'ok', 'failed'),
+      bytes: isCount,
+      records: isCount,
+      milliseconds: isCount,
+      reason: orAbsent(isString),
+    }),
+  ),
+};
+
+/** The result of `status`. Throws `ERR_CONTROL_MESSAGE` naming the field at fault. */
+export function decodeStatus(result: unknown): StatusReport {
+  if (!isObject(result)) throw new ControlError('ERR_CONTROL_MESSAGE', 'The status is not an object');
+  for (const [name, check] of Object.entries(STATUS))
+    if (!check(result[name]))
+      throw new ControlError(
+        'ERR_CONTROL_MESSAGE',
+        `The status has ${JSON.stringify(result[name])?.slice(0, 80)} as its ${name}`,
+      );
+  // Every field has just been looked at
+  return result as unknown as StatusReport;
+}
