@@ -32,7 +32,6 @@ export async function whyNoKvm(
       ...qemu.command,
       ...qemuArguments(
         {
-          machine: 'q35',
           accelerator: 'kvm',
           memory: 256,
           kernel: { ...kernel, append: `${guestAppend} ferry.probe` },

@@ -17,7 +17,7 @@ export interface Kernel {
 }
 
 export interface QemuMachine {
-  /** A versioned machine type, the same on both sides of a migration; `pc-q35-10.0` unless given. */
+  /** A versioned machine type, the same on both sides of a migration; `q35`, this QEMU's newest, unless given. */
   readonly machine?: string;
   readonly accelerator?: 'tcg' | 'kvm';
   /** MiB. */
@@ -47,7 +47,7 @@ export function qemuArguments(machine: QemuMachine, start: QemuStart): string[] 
   const { memory, cpus = 1, accelerator = 'tcg', kernel, fs = [] } = machine;
   return [
     ...['-nodefaults', '-no-user-config', '-display', 'none'],
-    ...['-machine', `${machine.machine ?? 'pc-q35-10.0'},memory-backend=ram`, '-accel', accelerator],
+    ...['-machine', `${machine.machine ?? 'q35'},memory-backend=ram`, '-accel', accelerator],
     ...['-m', `${memory}M`, '-smp', String(cpus)],
     ...['-object', `memory-backend-memfd,id=ram,size=${memory}M,share=on`],
     ...['-qmp', `unix:${path(start.qmp)},server=on,wait=off`],

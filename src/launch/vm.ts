@@ -2,7 +2,7 @@
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { asError } from '../errors.ts';
-import type { Peer } from './peers.ts';
+import { compareVersions, type Peer } from './peers.ts';
 import { type LaunchedProcess, launchProcess } from './process.ts';
 import { type QemuMachine, qemuArguments } from './qemu.ts';
 import { waitForSocket } from './socket.ts';
@@ -51,8 +51,14 @@ export class VirtualMachine implements AsyncDisposable {
   }
 }
 
+/** The newest machine type that every QEMU from 10.0 on has, so that a guest may move between them. */
+function machineType(qemu: Peer): string {
+  return compareVersions(qemu.version, '10.0') >= 0 ? 'pc-q35-10.0' : 'q35';
+}
+
 /**
- * Starts a virtual machine and returns when its monitor listens. Vhost-user back ends must be listening before.
+ * Starts a virtual machine, of type `pc-q35-10.0` unless told otherwise and where QEMU has it, and returns when its
+ * monitor listens. Vhost-user back ends must be listening before.
  *
  * @throws FerryError ERR_LAUNCH_ENDED with QEMU's words when it does not take its arguments
  */
@@ -64,13 +70,16 @@ export async function launchVm(options: VmOptions): Promise<VirtualMachine> {
     name: `QEMU ${qemu.version} (${name})`,
     command: [
       ...qemu.command,
-      ...qemuArguments(machine, {
-        qmp: at('qmp'),
-        console: at('console'),
-        serial: [at('agent')],
-        ...(incoming !== undefined && { incoming }),
-        ...(paused !== undefined && { paused }),
-      }),
+      ...qemuArguments(
+        { machine: machineType(qemu), ...machine },
+        {
+          qmp: at('qmp'),
+          console: at('console'),
+          serial: [at('agent')],
+          ...(incoming !== undefined && { incoming }),
+          ...(paused !== undefined && { paused }),
+        },
+      ),
     ],
     env: qemu.env,
     ...(options.fds && { fds: options.fds }),

@@ -1,7 +1,7 @@
 /** The instruments that other tests measure with: each is shown to see what it is there to see. */
 import assert from 'node:assert/strict';
 import { constants as files } from 'node:fs';
-import { appendFile, open, writeFile } from 'node:fs/promises';
+import { open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { choosePeer } from '../../src/launch/index.ts';
@@ -124,11 +124,10 @@ describe('the agent in a guest with virtiofsd', () => {
     await assert.rejects(agent.call('fstat', [10_999]), { errnoName: 'EBADF' });
   });
 
-  it('notices a file that changes under it through a mapping and a directory stream', async () => {
+  it('goes through a directory in steps, and back to where it was', async () => {
     const { agent } = guest;
     await agent.call('mkdir', ['/mnt/many']);
-    for (let i = 0; i < 30; i++)
-      await writeFile(join(share.folder, 'many', `file ${i}:,/`.replace('/', '')), '');
+    for (let i = 0; i < 30; i++) await writeFile(join(share.folder, 'many', `file ${i}:,`), '');
     await agent.call('opendir', [6, '/mnt/many']);
     const seen = new Set<string>();
     let half: { offset: bigint; rest: string[] } | undefined;
@@ -153,7 +152,6 @@ describe('the agent in a guest with virtiofsd', () => {
       again.push(...entries.map(({ name }) => name));
     }
     assert.deepEqual(again, half?.rest);
-    await appendFile(join(share.folder, 'filled'), 'end');
   });
 
   it('reboots, and its driver is unbound and bound', async () => {

@@ -10,6 +10,7 @@ function values(args: readonly string[], option: string): string[] {
 describe('the command line of a machine', () => {
   const args = qemuArguments(
     {
+      machine: 'pc-q35-10.0',
       memory: 256,
       fs: [
         { socket: '/run/a,b', tag: 'one' },
