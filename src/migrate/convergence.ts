@@ -62,7 +62,10 @@ export class Convergence {
     this.#pass = pass;
     if (passEnded && pass > 1) this.#note(atMs, remaining);
     if (this.#stall === undefined) return GO_ON;
-    if (passEnded && remaining <= this.#stall.target) return this.#atMinimum(atMs, remaining, rate);
+    if (passEnded && remaining <= this.#stall.target) {
+      const decision = this.#atMinimum(atMs, remaining, rate);
+      if (decision.kind !== 'go-on') return decision;
+    }
     if (atMs >= this.#stall.untilMs) return this.#lessPatience(atMs, remaining, rate);
     return GO_ON;
   }
