@@ -57,8 +57,10 @@ export class SplitQueue {
   /** The driver's index when it was read last. */
   #seen: number;
   #usedIndex: number;
-  /** Used index when the driver was notified last; -1: not yet. */
-  #notified = -1;
+  /** Used index when it was last asked whether to notify the driver. */
+  #asked: number;
+  /** Whether the driver's event index may be believed: it may have passed unseen before the queue started here. */
+  #eventKnown = false;
   #inFlight = 0;
   #broken = false;
   #log: DirtyLog | undefined;
@@ -81,6 +83,7 @@ export class SplitQueue {
     this.#next = next & 0xffff;
     this.#seen = this.#next;
     this.#usedIndex = Atomics.load(this.#used, 1);
+    this.#asked = this.#usedIndex;
   }
 
   /** The next entry of the available ring that `pop` looks at: what GET_VRING_BASE answers. */
@@ -154,11 +157,14 @@ export class SplitQueue {
   /** Whether the driver wants to be notified of what was completed since this was asked last. */
   needsNotify(): boolean {
     const now = this.#usedIndex;
-    const before = this.#notified;
+    const before = this.#asked;
     if (now === before) return false;
-    this.#notified = now;
+    this.#asked = now;
     if (!this.#eventIdx) return (Atomics.load(this.#available, 0) & NO_INTERRUPT) === 0;
-    if (before < 0) return true;
+    if (!this.#eventKnown) {
+      this.#eventKnown = true;
+      return true;
+    }
     const event = Atomics.load(this.#available, 2 + this.size);
     return ((now - event - 1) & 0xffff) < ((now - before) & 0xffff);
   }

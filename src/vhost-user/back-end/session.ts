@@ -186,7 +186,14 @@ export class BackEndSession implements Session, Disposable {
     const { requests, anyStarted } = this.#context;
     if (!this.#configChanged || requests === undefined || !anyStarted) return;
     this.#configChanged = false;
-    requests.configChanged();
+    try {
+      requests.configChanged();
+    } catch (error) {
+      if (!(error instanceof FerryError)) throw error;
+      this.#context.warn(`The front end takes no more requests: ${error.message}`);
+      requests[Symbol.dispose]();
+      this.#context.requests = undefined;
+    }
   }
 
   #close(reason: FerryError | undefined): void {
