@@ -1,6 +1,6 @@
 /** What no tracked file may say: names of this or that machine, and of documents that do not travel with the project. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Finding } from './finding.ts';
 
@@ -44,9 +44,9 @@ export function checkText(path: string, text: string): Finding[] {
   );
 }
 
-/** A file that is binary, or listed and gone, has no text. */
+/** A binary file, a link to a folder and a file that is listed and gone have no text. */
 function readText(path: string): string {
-  if (!existsSync(path)) return '';
+  if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return '';
   const bytes = readFileSync(path);
   return bytes.includes(0) ? '' : bytes.toString('utf8');
 }
