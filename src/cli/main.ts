@@ -10,6 +10,7 @@ type Add = (program: Command) => void;
 const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
   doctor: async () => (await import('./doctor.ts')).addDoctorCommand,
   migrate: async () => (await import('./migrate.ts')).addMigrateCommand,
+  serve: async () => (await import('./serve.ts')).addServeCommand,
 };
 
 const EXAMPLES = `Examples:
