@@ -64,7 +64,7 @@ function serveRequests(loop: DeviceLoop): void {
   }
 }
 
-let device = 'device';
+let device: string | undefined;
 using control = new Fd(start.control, 'control');
 const socket = new Fd(start.source.number, 'front end');
 try {

@@ -213,10 +213,11 @@ class ThreadServer implements Server {
         this.#waiting.get(message.id)?.reject(new FerryError(message.code, message.message));
         break;
       case 'failed':
-        this.device = message.device;
         this.#failure = new FerryError(
           message.code,
-          `The ${message.device} device failed: ${message.message}`,
+          message.device === undefined
+            ? message.message
+            : `The ${message.device} device failed: ${message.message}`,
         );
         break;
     }

@@ -32,10 +32,15 @@ export interface ThreadAnswers {
   readonly release: boolean;
 }
 
-/** From the device thread. `failed` is the last one. */
+/** From the device thread. `failed` is the last one, with the device's name where there was a device. */
 export type ThreadMessage =
   | { readonly kind: 'ready'; readonly device: string }
   | { readonly kind: 'log'; readonly message: string }
   | { readonly kind: 'answer'; readonly id: number; readonly value: unknown }
   | { readonly kind: 'refusal'; readonly id: number; readonly code: string; readonly message: string }
-  | { readonly kind: 'failed'; readonly device: string; readonly code: string; readonly message: string };
+  | {
+      readonly kind: 'failed';
+      readonly device: string | undefined;
+      readonly code: string;
+      readonly message: string;
+    };
