@@ -27,6 +27,7 @@ interface FsFlags extends Flags {
   readonly memory?: string;
   readonly from?: string;
   readonly tag?: string;
+  readonly locks: 'guest' | 'device';
 }
 
 const HELP = `
@@ -53,7 +54,12 @@ export function addServeCommand(program: Command): void {
     .description('A file system in memory that a guest mounts by virtio-fs, and that moves with the guest.')
     .option('--memory <size>', 'most that the files may take, such as 512M or 4G (needed)')
     .option('--from <directory>', 'begin with what is in this directory')
-    .option('--tag <name>', 'what the guest calls it when it mounts it, where the front end asks for it');
+    .option('--tag <name>', 'what the guest calls it when it mounts it, where the front end asks for it')
+    .addOption(
+      new Option('--locks <where>', "where the guest's POSIX and flock locks are kept")
+        .choices(['guest', 'device'])
+        .default('guest'),
+    );
   addCommonOptions(fs);
   fs.action(async (flags: FsFlags, command: Command) => {
     if (flags.printCapabilities === true) print(FS_CAPABILITIES);
@@ -91,10 +97,11 @@ function addCommonOptions(command: Command): void {
 
 async function runFs(flags: FsFlags, command: Command, version: string): Promise<number> {
   const common = readCommon(flags, command);
-  const { memory, from, tag } = flags;
+  const { memory, from, tag, locks } = flags;
   if (memory === undefined) return command.error("error: required option '--memory <size>' not specified");
   const options = {
     memory: value(command, '--memory', memory, parseSize),
+    locks,
     ...(from === undefined ? {} : { from }),
     ...(tag === undefined ? {} : { tag }),
   };

@@ -1,0 +1,67 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ControlClient, controlPath, type StatusReport } from '../../src/control/index.ts';
+import { type FsDevice, type LaunchedProcess, launchProcess, waitForSocket } from '../../src/launch/index.ts';
+
+const program = fileURLToPath(new URL('../../bin/ferry', import.meta.url));
+
+export interface FerryOptions {
+  /** Where it listens; in a fresh folder that is removed at the end unless given. */
+  readonly socket?: string;
+  /** Most that the files may take, such as `64M`; 512M unless given. */
+  readonly memory?: string;
+  /** Further arguments of `ferry serve fs`. */
+  readonly further?: readonly string[];
+  /** Added to the process's environment. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** A `ferry serve fs` in a process of its own; disposing of it ends it. */
+export interface FerryProcess extends AsyncDisposable {
+  readonly process: LaunchedProcess;
+  /** Where it listens for front ends. */
+  readonly socket: string;
+  /** For `bootGuest` and `startDestination`; the guest mounts it as `ferry`. */
+  readonly fs: FsDevice;
+  /** What the device says about itself. */
+  status(): Promise<StatusReport>;
+  /** Asks the device something else over its control socket. */
+  control<T>(ask: (client: ControlClient) => Promise<T>): Promise<T>;
+}
+
+/** Starts `ferry serve fs` and returns when both its sockets listen. */
+export async function launchFerry(options: FerryOptions = {}): Promise<FerryProcess> {
+  const { memory = '512M', further = [], env } = options;
+  const folder = options.socket === undefined ? await mkdtemp(join(tmpdir(), 'ferry-serve-')) : undefined;
+  const socket = options.socket ?? join(folder ?? '', 'fs.sock');
+  const child = await launchProcess({
+    name: 'ferry serve fs',
+    command: [program, 'serve', 'fs', '--memory', memory, '--socket-path', socket, ...further],
+    ...(env !== undefined && { env }),
+  });
+  const end = async () => {
+    await child.stop();
+    if (folder !== undefined) await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    await waitForSocket(socket, { child });
+    await waitForSocket(controlPath(socket), { child });
+  } catch (error) {
+    await end();
+    throw error;
+  }
+  const control = async <T>(ask: (client: ControlClient) => Promise<T>): Promise<T> => {
+    await using client = await ControlClient.connect(controlPath(socket));
+    return await ask(client);
+  };
+  return {
+    process: child,
+    socket,
+    fs: { socket, tag: 'ferry' },
+    control,
+    status: () => control((client) => client.status()),
+    [Symbol.asyncDispose]: end,
+  };
+}
