@@ -188,7 +188,7 @@ export class LockTable {
     if (lock.type === LockType.unlock) return 0;
     if (fileConflict(locks.files, lock) !== undefined) return -Errno.EAGAIN;
     if (this.#held >= MAX_LOCKS) return -Errno.ENOLCK;
-    locks.files.push(lock);
+    locks.files.push({ owner: lock.owner, type: lock.type });
     this.#held++;
     return 0;
   }

@@ -92,18 +92,23 @@ function setTimes(clock: Clock, x: Exchange, inode: Inode, valid: number): void 
   const at = SetattrIn.offsets;
   if (valid & SetattrValid.atime) {
     const now = valid & SetattrValid.atimeNow;
-    inode.atime = now ? clock.seconds : x.i64(at.atime);
+    inode.atime = now ? clock.seconds : exact(x.i64(at.atime));
     inode.atimeNanos = now ? clock.nanos : x.u32(at.atimeNanos);
   }
   if (valid & SetattrValid.mtime) {
     const now = valid & SetattrValid.mtimeNow;
-    inode.mtime = now ? clock.seconds : x.i64(at.mtime);
+    inode.mtime = now ? clock.seconds : exact(x.i64(at.mtime));
     inode.mtimeNanos = now ? clock.nanos : x.u32(at.mtimeNanos);
   }
   if (valid & SetattrValid.ctime) {
-    inode.ctime = x.i64(at.ctime);
+    inode.ctime = exact(x.i64(at.ctime));
     inode.ctimeNanos = x.u32(at.ctimeNanos);
   } else if (valid & ~NO_CHANGE) {
     stampChanged(inode, clock);
   }
+}
+
+/** The nearest time whose seconds are an exact number here: the range of times of this file system. */
+function exact(seconds: number): number {
+  return Math.max(Number.MIN_SAFE_INTEGER, Math.min(seconds, Number.MAX_SAFE_INTEGER));
 }

@@ -78,7 +78,7 @@ function list(serving: Serving, x: Exchange, plus: boolean): number {
     length = end;
     position = entry.cookie;
   }
-  open.position = position;
+  open.position = Math.min(position, Number.MAX_SAFE_INTEGER);
   if ((open.flags & OpenFlag.noAtime) === 0) stampRead(self, serving.fileSystem.clock);
   return length;
 }
