@@ -58,6 +58,7 @@ export async function check(move: Move, sides: Sides): Promise<NextPhase> {
     gatherFacts(sides.destination, move.backEnds, move.cancel),
   ]);
   const local = source.pid !== undefined && destination.pid !== undefined;
+  move.local = local;
   const facts = { source, destination, local, uri: move.options.uri };
   const findings = runChecks(facts);
   if (findings.some(({ verdict }) => verdict === 'refuse'))

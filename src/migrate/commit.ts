@@ -1,11 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { asError } from '../errors.ts';
 import { QmpUnansweredError } from '../qmp/index.ts';
+import { fence } from './back-ends.ts';
 import { lookAtGuest, lookAtMigration, refusal } from './look.ts';
-import type { Cause, Move, NextPhase, Sides } from './move.ts';
+import { type Cause, type Move, type NextPhase, now, type Sides } from './move.ts';
 import type { Plan } from './plan.ts';
 import { lostInCommit } from './unknown.ts';
 import type { Ending } from './verdict.ts';
+import { Wake } from './wake.ts';
 
 const LIVE: readonly string[] = ['running', 'suspended'];
 
@@ -16,11 +18,14 @@ const LIVE: readonly string[] = ['running', 'suspended'];
 export async function commit(move: Move, sides: Sides, plan: Plan, proof: string): Promise<NextPhase> {
   const against = await notReady(move, sides);
   if (against !== undefined) return { name: 'roll-back', sides, plan, cause: against };
-  if (!plan.live) return moved(move, sides, plan, proof, await stateAt(move, sides));
+  if (!plan.live) return await moved(move, sides, plan, proof, await stateAt(move, sides));
+  using _wake = new Wake(sides.destination, (name, seconds) => {
+    if (name === 'RESUME') move.started ??= now(seconds);
+  });
   const outcome = await start(move, sides);
   switch (outcome.kind) {
     case 'runs':
-      return moved(move, sides, plan, proof, outcome.state);
+      return await moved(move, sides, plan, proof, outcome.state);
     case 'refused':
       return { name: 'roll-back', sides, plan, cause: { code: 'cont-refused', text: outcome.text } };
     case 'lost':
@@ -87,7 +92,7 @@ async function seeItRun(move: Move, { destination }: Sides, until: number): Prom
     if (guest.kind === 'answer') {
       const state = guest.value.status;
       if (LIVE.includes(state) || performance.now() > confirmBy) {
-        move.startedAt = performance.now();
+        move.started ??= now();
         return { kind: 'runs', state };
       }
     } else if (guest.kind === 'silent' || !(await destination.reconnect(reconnectMs, move.force)))
@@ -114,13 +119,14 @@ async function stateAt(move: Move, { destination }: Sides): Promise<string> {
   return guest.kind === 'answer' ? guest.value.status : 'unknown';
 }
 
-function moved(
+async function moved(
   move: Move,
   { source, destination }: Sides,
   plan: Plan,
   proof: string,
   state: string,
-): NextPhase {
+): Promise<NextPhase> {
+  await fence(move, plan.sourceBackEnds);
   move.done.cont = plan.live ? 'done' : 'never';
   const healthy = plan.live ? LIVE.includes(state) : true;
   const ending: Ending = {

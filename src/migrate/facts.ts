@@ -1,3 +1,4 @@
+import type { StatusReport } from '../control/index.ts';
 import type {
   BlockNodeInfo,
   ChardevInfo,
@@ -11,7 +12,7 @@ import type {
   StatusInfo,
 } from '../qmp/index.ts';
 import { formatQmpAddress, QmpCommandError } from '../qmp/index.ts';
-import type { BackEndInquiry, BackEndStatus } from './inquiry.ts';
+import type { BackEndInquiry } from './inquiry.ts';
 import type { Side } from './side.ts';
 
 /** A device that was added with `-device` or `device_add`. */
@@ -35,7 +36,7 @@ export interface PciFunction {
 export interface BackEnd {
   readonly chardev: string;
   readonly socketPath: string;
-  readonly status: BackEndStatus;
+  readonly status: StatusReport;
 }
 
 /** What one QEMU says about itself. Gathered by queries alone. */

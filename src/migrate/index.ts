@@ -1,7 +1,7 @@
 /** One move of one guest, from precheck to commit or rollback, for any QEMU whose back ends can migrate. */
 export { CONVERGENCE, Convergence, type ConvergenceRule, type Decision } from './convergence.ts';
 export type { MigrateEvent } from './events.ts';
-export { type BackEndInquiry, type BackEndStatus, NO_INQUIRY } from './inquiry.ts';
+export { type BackEndInquiry, controlSockets } from './inquiry.ts';
 export { migrate } from './migrate.ts';
 export { type MigrateOptions, type MigrateTimings, TIMINGS } from './options.ts';
 export { PHASE_NAMES, PHASES, PhaseLog, type PhaseName, type PhaseRule, type PhaseTime } from './phases.ts';

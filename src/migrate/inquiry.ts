@@ -1,23 +1,42 @@
-/** What a Ferry back end says about itself over its control socket. */
-export interface BackEndStatus {
-  readonly device: string;
-  readonly version: string;
-  /** Protocol features negotiated with the front end, by name; undefined before a front end has connected. */
-  readonly protocolFeatures: readonly string[] | undefined;
-  /** State of the device, for example `running`. */
-  readonly state: string;
-}
+import { ControlClient, ControlError, controlPath, type StatusReport } from '../control/index.ts';
 
-/** Asks the back ends behind a VM's vhost-user sockets. */
+/** Speaks with the Ferry back ends behind a VM's vhost-user sockets. */
 export interface BackEndInquiry {
-  /** The status of the back end at `socketPath`, or undefined when it is not one of Ferry's. */
-  status(socketPath: string, signal: AbortSignal): Promise<BackEndStatus | undefined>;
-  /** Make a transfer of device state fail now, so that a QEMU that waits for it goes on. False: not one of Ferry's. */
-  abortTransfer(socketPath: string, reason: string, signal: AbortSignal): Promise<boolean>;
+  /** The status of the back end at `socketPath`, or undefined when none of Ferry's answers there. */
+  status(socketPath: string, signal?: AbortSignal): Promise<StatusReport | undefined>;
+  /** Make a transfer of device state fail now, so that a QEMU that waits for it goes on. Whether there was one. */
+  abortTransfer(socketPath: string, reason: string, signal?: AbortSignal): Promise<boolean>;
+  /** The guest has been committed elsewhere in `epoch`: its rings are not to start there again. */
+  fence(socketPath: string, epoch: number, signal?: AbortSignal): Promise<void>;
+  /** The guest is on its way there: lift what an earlier `fence` forbade. */
+  release(socketPath: string, signal?: AbortSignal): Promise<void>;
 }
 
-/** For a VM whose back ends cannot be asked. */
-export const NO_INQUIRY: BackEndInquiry = {
-  status: async () => undefined,
-  abortTransfer: async () => false,
+async function ask<T>(
+  socketPath: string,
+  signal: AbortSignal | undefined,
+  question: (client: ControlClient, options: { signal?: AbortSignal }) => Promise<T>,
+): Promise<T> {
+  const options = signal === undefined ? {} : { signal };
+  await using client = await ControlClient.connect(controlPath(socketPath), options);
+  return await question(client, options);
+}
+
+/** Over each back end's control socket, which lies beside its vhost-user socket. */
+export const controlSockets: BackEndInquiry = {
+  async status(socketPath, signal) {
+    try {
+      return await ask(socketPath, signal, (client, options) => client.status(options));
+    } catch (error) {
+      if (error instanceof ControlError && error.code === 'ERR_CONTROL_CONNECT') return undefined;
+      throw error;
+    }
+  },
+  abortTransfer: (socketPath, reason, signal) =>
+    ask(socketPath, signal, (client, options) => client.abortTransfer(reason, options)),
+  fence: (socketPath, epoch, signal) =>
+    ask(socketPath, signal, (client, options) => client.fence(epoch, options)),
+  async release(socketPath, signal) {
+    await ask(socketPath, signal, (client, options) => client.release(options));
+  },
 };

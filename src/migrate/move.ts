@@ -1,6 +1,6 @@
 import type { MigrationInfo } from '../qmp/index.ts';
 import type { MigrateEvent, MigrateEventBody } from './events.ts';
-import { type BackEndInquiry, NO_INQUIRY } from './inquiry.ts';
+import { type BackEndInquiry, controlSockets } from './inquiry.ts';
 import { type MigrateOptions, type MigrateTimings, TIMINGS } from './options.ts';
 import { PHASES, PhaseLog } from './phases.ts';
 import type { Plan } from './plan.ts';
@@ -51,6 +51,17 @@ export interface Done {
   cont: 'never' | 'sent' | 'refused' | 'done';
 }
 
+/** When something happened: as it was seen from here, and in seconds as QEMU stamped it. */
+export interface Moment {
+  readonly seenAt: number;
+  readonly stamp: number | undefined;
+}
+
+/** It happened just now, at `stamp` by QEMU's clock. */
+export function now(stamp?: number): Moment {
+  return { seenAt: performance.now(), stamp };
+}
+
 /** One move: what was asked for, what has been done, what was seen. The steps share nothing else. */
 export class Move {
   readonly options: MigrateOptions;
@@ -71,15 +82,17 @@ export class Move {
   findings: readonly Finding[] = [];
   /** The source's last counters. */
   info: MigrationInfo | undefined;
-  /** When the guest was seen to stop at the source and to start at the destination. */
-  stoppedAt: number | undefined;
-  startedAt: number | undefined;
+  /** Whether both QEMUs are on this host, so that their clocks are one. */
+  local = false;
+  /** When the guest stopped at the source and started at the destination. */
+  stopped: Moment | undefined;
+  started: Moment | undefined;
   readonly #begin = performance.now();
 
   constructor(options: MigrateOptions) {
     this.options = options;
     this.timings = { ...TIMINGS, ...options.timings };
-    this.backEnds = options.backEnds ?? NO_INQUIRY;
+    this.backEnds = options.backEnds ?? controlSockets;
     this.force = options.force ?? new AbortController().signal;
     this.cancel = options.signal === undefined ? this.force : AbortSignal.any([options.signal, this.force]);
   }
@@ -107,11 +120,15 @@ export class Move {
     this.emit({ type: 'phase', phase: name, cancel: PHASES[name].cancel });
   }
 
+  #pauseMs(): number | undefined {
+    const { stopped, started } = this;
+    if (stopped === undefined || started === undefined) return undefined;
+    if (this.local && stopped.stamp !== undefined && started.stamp !== undefined)
+      return Math.round((started.stamp - stopped.stamp) * 1000);
+    return Math.round(started.seenAt - stopped.seenAt);
+  }
+
   verdict({ outcome, code, why, guestAt, guestState, nextSteps }: Ending): Verdict {
-    const pause =
-      this.stoppedAt === undefined || this.startedAt === undefined
-        ? undefined
-        : this.startedAt - this.stoppedAt;
     return {
       ok: outcome === 'moved' || outcome === 'planned',
       outcome,
@@ -119,7 +136,7 @@ export class Move {
       why,
       guestAt,
       guestState,
-      downtimeMs: outcome === 'moved' && pause !== undefined ? Math.round(pause) : undefined,
+      downtimeMs: outcome === 'moved' ? this.#pauseMs() : undefined,
       qemuDowntimeMs: outcome === 'moved' ? this.info?.downtime : undefined,
       totalMs: Math.round(this.elapsedMs),
       bytes: this.info?.ram?.transferred,

@@ -58,7 +58,7 @@ export interface MigrateOptions {
   /** Ends every wait at once, whatever state that leaves. */
   readonly force?: AbortSignal;
   readonly onEvent?: (event: MigrateEvent) => void;
-  /** Asks Ferry's back ends over their control sockets. */
+  /** How Ferry's back ends are spoken with; over their control sockets when absent. */
   readonly backEnds?: BackEndInquiry;
   readonly timings?: Partial<MigrateTimings>;
 }

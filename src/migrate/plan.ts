@@ -34,8 +34,9 @@ export interface Plan {
   /** Pause to which it is raised at last, when pre-copy has stalled. */
   readonly maxDowntimeMs: number;
   readonly timeoutS: number | undefined;
-  /** Sockets of Ferry's back ends, which can be told to give up a transfer. */
-  readonly backEnds: readonly string[];
+  /** Sockets of Ferry's back ends on either side. */
+  readonly sourceBackEnds: readonly string[];
+  readonly destinationBackEnds: readonly string[];
 }
 
 /** The plan for what the checks have found. */
@@ -65,7 +66,8 @@ export function makePlan(facts: Facts, options: MigrateOptions): Plan {
     downtimeMs,
     maxDowntimeMs: options.downtimeMs ?? Math.max(STALLED_DOWNTIME_MS, current),
     timeoutS: options.timeoutS,
-    backEnds: [...source.backEnds, ...destination.backEnds].map(({ socketPath }) => socketPath),
+    sourceBackEnds: source.backEnds.map(({ socketPath }) => socketPath),
+    destinationBackEnds: destination.backEnds.map(({ socketPath }) => socketPath),
   };
 }
 

@@ -1,7 +1,7 @@
 import type { MigrationInfo } from '../qmp/index.ts';
 import { CONVERGENCE, Convergence } from './convergence.ts';
 import { type Look, lookAtMigration, whyFailed } from './look.ts';
-import type { Cause, Move, NextPhase, Sides } from './move.ts';
+import { type Cause, type Move, type NextPhase, now, type Sides } from './move.ts';
 import type { Plan } from './plan.ts';
 import { ProgressMeter } from './progress.ts';
 import { DowntimeRamp } from './ramp.ts';
@@ -12,8 +12,9 @@ export async function preCopy(move: Move, sides: Sides, plan: Plan): Promise<Nex
   const back = (cause: Cause): NextPhase => ({ name: 'roll-back', sides, plan, cause });
   const { source } = sides;
   const { pollMs, silenceMs } = move.timings;
-  using wake = new Wake(source, (name) => {
-    if (name === 'STOP') move.stoppedAt ??= performance.now();
+  using wake = new Wake(source, (name, seconds) => {
+    if (name === 'STOP') move.stopped ??= now(seconds);
+    else if (name === 'RESUME') move.stopped = undefined;
   });
   const watch = new DestinationWatch(move, sides);
   const convergence = new Convergence({ ...CONVERGENCE, maxDowntimeMs: plan.maxDowntimeMs });
@@ -28,7 +29,7 @@ export async function preCopy(move: Move, sides: Sides, plan: Plan): Promise<Nex
     const info = seen.value;
     move.info = info.ram === undefined ? move.info : info;
     if (info.status === 'pre-switchover') {
-      move.stoppedAt ??= performance.now();
+      move.stopped ??= now();
       return { name: 'switchover', sides, plan };
     }
     if (info.status === 'failed' || info.status === 'cancelled' || info.status === 'completed')

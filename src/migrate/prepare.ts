@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { asError } from '../errors.ts';
 import type { MigrationCapability } from '../qmp/index.ts';
 import { QmpUnansweredError } from '../qmp/index.ts';
+import { release } from './back-ends.ts';
 import type { Cause, Move, NextPhase, Sides } from './move.ts';
 import type { Plan } from './plan.ts';
 
@@ -35,6 +36,7 @@ export async function prepare(
   try {
     // While it waits, `stop` only says that a loaded guest must not start by itself, whether or not -S was given.
     await destination.client.execute('stop', {}, options);
+    await release(move, plan.destinationBackEnds);
     await destination.client.execute(
       'migrate-set-capabilities',
       { capabilities: switchOn(plan.destinationCapabilities) },

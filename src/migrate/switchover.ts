@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { asError } from '../errors.ts';
 import type { MigrationInfo } from '../qmp/index.ts';
+import { abortTransfers } from './back-ends.ts';
 import { isGoingOn, type Look, look, lookAtGuest, lookAtMigration, refusal, whyFailed } from './look.ts';
 import type { Cause, Move, NextPhase, Sides } from './move.ts';
 import type { Plan } from './plan.ts';
@@ -122,21 +122,7 @@ async function watch(move: Move, plan: Plan, answered: AbortSignal): Promise<voi
   if (answered.aborted) return;
   const seconds = move.timings.silenceMs / 1000;
   move.note(`The source's monitor has been silent for ${seconds} s, probably QEMU waits for a back end`);
-  await Promise.all(plan.backEnds.map((socketPath) => abortTransfer(move, socketPath, seconds)));
-}
-
-async function abortTransfer(move: Move, socketPath: string, seconds: number): Promise<void> {
-  const reason = `QEMU has not answered for ${seconds} s`;
-  try {
-    const ours = await move.backEnds.abortTransfer(
-      socketPath,
-      reason,
-      AbortSignal.timeout(move.timings.goMs),
-    );
-    if (ours) move.note(`The back end at ${socketPath} was told to give up its transfer: ${reason}`);
-  } catch (error) {
-    move.note(`The back end at ${socketPath} could not be told to give up: ${asError(error).message}`);
-  }
+  await abortTransfers(move, plan, `QEMU has not answered for ${seconds} s`);
 }
 
 /** The source's monitor has gone in the middle of the switchover: the next phase, or undefined when it came back. */

@@ -32,7 +32,7 @@ export interface Verdict {
   readonly guestAt: Whereabouts;
   /** QEMU's run state of the guest there, as it was last seen. */
   readonly guestState: string | undefined;
-  /** From the guest's stop at the source to its start at the destination, as seen from here; absent unless it moved. */
+  /** From the guest's stop at the source to its start at the destination; absent unless it moved and ran. */
   readonly downtimeMs: number | undefined;
   /** QEMU's own figure, which ends when the destination has loaded, before it is told to run. */
   readonly qemuDowntimeMs: number | undefined;

@@ -16,12 +16,12 @@ const WATCHED: readonly Watched[] = [
  */
 export class Wake implements Disposable {
   readonly #side: Side;
-  readonly #onEvent: (name: Watched) => void;
+  readonly #onEvent: (name: Watched, seconds: number) => void;
   #dispose: () => void = () => undefined;
   #waiting = Promise.withResolvers<void>();
   #happened = false;
 
-  constructor(side: Side, onEvent: (name: Watched) => void = () => undefined) {
+  constructor(side: Side, onEvent: (name: Watched, seconds: number) => void = () => undefined) {
     this.#side = side;
     this.#onEvent = onEvent;
     void this.#pump();
@@ -31,8 +31,8 @@ export class Wake implements Disposable {
     using events = this.#side.client.events(WATCHED);
     this.#dispose = () => events[Symbol.dispose]();
     try {
-      for await (const { name } of events) {
-        this.#onEvent(name);
+      for await (const { name, seconds } of events) {
+        this.#onEvent(name, seconds);
         this.#happened = true;
         this.#waiting.resolve();
       }

@@ -5,7 +5,13 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { choosePeer, type Peer } from '../../src/launch/index.ts';
-import { type MigrateOptions, migrate, type PhaseName, type Verdict } from '../../src/migrate/index.ts';
+import {
+  controlSockets,
+  type MigrateOptions,
+  migrate,
+  type PhaseName,
+  type Verdict,
+} from '../../src/migrate/index.ts';
 import { testPeers } from '../guest/index.ts';
 import { type PlainVm, type VmOptions, Yard } from './plain-vm.ts';
 
@@ -174,7 +180,7 @@ test('a silent source in the switchover is not replaced: neither side is started
     vms,
     {
       backEnds: {
-        status: async () => undefined,
+        ...controlSockets,
         abortTransfer: async (path) => aborted.push(path) > 0,
       },
     },

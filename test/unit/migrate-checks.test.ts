@@ -80,12 +80,25 @@ const gpu = { path: '/machine/peripheral/g', name: 'g', type: 'vhost-user-gpu-pc
 const rng = { path: '/machine/peripheral/r', name: 'r', type: 'virtio-rng-pci', queueSize: undefined };
 const vfioUser = { path: '/machine/peripheral/v', name: 'v', type: 'vfio-user-pci', queueSize: undefined };
 const v11 = { qemu: { major: 11, minor: 1, micro: 3 }, package: '' };
+const ABLE = ['LOG_SHMFD', 'DEVICE_STATE'];
 const backEnd = (socketPath: string, protocolFeatures: string[] | undefined, device = 'fs') => ({
   chardev: 'c0',
   socketPath,
-  status: { device, version: '1', protocolFeatures, state: 'running' },
+  status: {
+    program: 'ferry',
+    version: '1',
+    device,
+    stateVersion: 1,
+    features: '0x130000000',
+    protocolFeatures: ABLE,
+    negotiated: protocolFeatures === undefined ? null : { features: '0x130000000', protocolFeatures },
+    lifecycle: 'running',
+    owner: true,
+    ringsRunning: 2,
+    epoch: null,
+    lastTransfer: null,
+  },
 });
-const ABLE = ['LOG_SHMFD', 'DEVICE_STATE'];
 const jobs = [
   { id: 'j', type: 'backup', status: 'running', 'current-progress': 0, 'total-progress': 1 },
 ] satisfies SideFacts['jobs'];

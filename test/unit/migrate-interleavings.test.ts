@@ -4,7 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { migrate, type Verdict } from '../../src/migrate/index.ts';
+import type { StatusReport } from '../../src/control/index.ts';
+import { type BackEndInquiry, migrate, type Verdict } from '../../src/migrate/index.ts';
 import { QmpClient } from '../../src/qmp/index.ts';
 import { type Fault, SHORT, World } from './migrate-world.ts';
 
@@ -135,4 +136,111 @@ test('a cancellation at any moment leaves the guest on one side, and says which'
     outcomes.add(verdict.outcome);
   }
   assert.deepEqual([...outcomes].toSorted(), ['cancelled', 'moved']);
+});
+
+function ferryBackEnd(chardev: string): StatusReport {
+  return {
+    program: 'ferry',
+    version: '1',
+    device: chardev,
+    stateVersion: 1,
+    features: '0x0',
+    protocolFeatures: [],
+    negotiated: { features: '0x0', protocolFeatures: ['LOG_SHMFD', 'DEVICE_STATE'] },
+    lifecycle: 'running',
+    owner: true,
+    ringsRunning: 1,
+    epoch: null,
+    lastTransfer: null,
+  };
+}
+
+/** Back ends that note what they are told. */
+function noting(world: World, told: string[]): BackEndInquiry {
+  for (const machine of [world.source, world.destination])
+    machine.chardevs = [{ label: 'fs', filename: `unix:/${machine.role}.sock`, 'frontend-open': true }];
+  return {
+    status: async () => ferryBackEnd('fs'),
+    abortTransfer: async (path) => told.push(`abort ${path}`) > 0,
+    fence: async (path) => void told.push(`fence ${path}`),
+    release: async (path) => void told.push(`release ${path}`),
+  };
+}
+
+test('a source that falls silent in the switchover: its back ends are told to give up, and the guest goes on there', async () => {
+  await using world = await World.create({
+    role: 'source',
+    command: 'query-migrate',
+    nth: 6,
+    how: 'mute',
+    comesBack: false,
+  });
+  const told: string[] = [];
+  const backEnds = noting(world, told);
+  const notes: string[] = [];
+  const verdict = await migrate({
+    source: world.source.path,
+    destination: world.destination.path,
+    uri: 'tcp:127.0.0.1:4444',
+    timings: { ...SHORT, giveUpMs: 400 },
+    onEvent: (event) => event.type === 'note' && notes.push(event.text),
+    backEnds: {
+      ...backEnds,
+      abortTransfer: async (path, reason) => {
+        if (path === '/source.sock') setImmediate(() => world.releaseSource());
+        return backEnds.abortTransfer(path, reason);
+      },
+    },
+  });
+  assert.deepEqual(told.toSorted(), [
+    'abort /destination.sock',
+    'abort /source.sock',
+    'release /destination.sock',
+  ]);
+  assert.equal(verdict.outcome, 'rolled-back', verdict.why);
+  assert.match(notes.join('\n'), /silent for 0\.06 s/);
+  assertTrue(world, verdict, 'after the watchdog');
+});
+
+test('after a move the back ends of the source are fenced, those of the destination released before', async () => {
+  await using world = await World.create();
+  const told: string[] = [];
+  const backEnds = noting(world, told);
+  const verdict = await migrate({
+    source: world.source.path,
+    destination: world.destination.path,
+    uri: 'tcp:127.0.0.1:4444',
+    timings: SHORT,
+    backEnds: { ...backEnds, fence: async () => Promise.reject(new Error('no such method')) },
+  });
+  assert.equal(verdict.outcome, 'moved', verdict.why);
+  assert.deepEqual(told, ['release /destination.sock']);
+});
+
+test('an end that is forced says what it leaves', async () => {
+  await using world = await World.create({
+    role: 'source',
+    command: 'migrate_cancel',
+    nth: 1,
+    how: 'mute',
+    comesBack: false,
+  });
+  const cancel = new AbortController();
+  const force = new AbortController();
+  const verdict = await migrate({
+    source: world.source.path,
+    destination: world.destination.path,
+    uri: 'tcp:127.0.0.1:4444',
+    timings: { ...SHORT, silenceMs: 60_000 },
+    signal: cancel.signal,
+    force: force.signal,
+    onEvent: (event) => {
+      if (event.type === 'phase' && event.phase === 'pre-copy') cancel.abort();
+      if (event.type === 'phase' && event.phase === 'roll-back') setTimeout(() => force.abort(), 30);
+    },
+  });
+  assert.equal(verdict.outcome, 'unknown');
+  assert.equal(verdict.code, 'forced');
+  assert.ok(verdict.totalMs < 5_000);
+  assertTrue(world, verdict, 'forced');
 });

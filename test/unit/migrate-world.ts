@@ -46,6 +46,9 @@ class Machine {
   monitor: ScriptedMonitor | undefined;
   readonly seen = new Map<string, number>();
   muted = false;
+  /** Commands that came while it was mute. */
+  readonly held: Received[] = [];
+  chardevs: { label: string; filename: string; 'frontend-open': boolean }[] = [];
 
   constructor(world: World, role: Role) {
     this.world = world;
@@ -112,6 +115,7 @@ export class World implements AsyncDisposable {
   }
 
   #command(machine: Machine, command: Received): void {
+    if (machine.muted) machine.held.push(command);
     if (machine.muted || !machine.alive) return;
     const nth = (machine.seen.get(command.name) ?? 0) + 1;
     machine.seen.set(command.name, nth);
@@ -136,12 +140,24 @@ export class World implements AsyncDisposable {
       case 'mute-done':
         if (fault.how === 'mute-done')
           this.#carryOut(machine, { ...command, answer: () => undefined, refuse: () => undefined });
+        else machine.held.push(command);
         machine.muted = true;
         break;
       case 'die':
         this.#die(machine);
         break;
     }
+  }
+
+  /** A stalled save was given up: the source answers again, and goes on. */
+  releaseSource(): void {
+    const { source } = this;
+    source.muted = false;
+    source.error = 'scripted: the back end failed to save';
+    source.migrate('failed');
+    source.set('running');
+    this.#streamBroke(this.destination, false);
+    for (const command of source.held.splice(0)) this.#carryOut(source, command);
   }
 
   #die(machine: Machine): void {
@@ -271,11 +287,26 @@ export class World implements AsyncDisposable {
       case 'migrate-set-capabilities':
       case 'migrate-set-parameters':
         return {};
+      case 'query-chardev':
+        return machine.chardevs;
       case 'query-memdev':
+        return machine.chardevs.length === 0
+          ? []
+          : [
+              {
+                id: 'm',
+                size: 67108864,
+                share: true,
+                merge: true,
+                dump: true,
+                prealloc: false,
+                'host-nodes': [],
+                policy: 'default',
+              },
+            ];
       case 'query-pci':
       case 'query-jobs':
       case 'query-named-block-nodes':
-      case 'query-chardev':
       case 'qom-list':
         return [];
       default:

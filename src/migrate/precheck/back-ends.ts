@@ -21,7 +21,7 @@ export function checkBackEnds({ source, destination }: Facts): Finding[] {
 
 function lacking({ backEnds }: SideFacts, role: string): Finding[] {
   return backEnds.flatMap(({ chardev, socketPath, status }) => {
-    const missing = NEEDED.filter((name) => status.protocolFeatures?.includes(name) === false);
+    const missing = NEEDED.filter((name) => status.negotiated?.protocolFeatures.includes(name) === false);
     if (missing.length === 0) return [];
     const found = `${chardev} (${socketPath}) at the ${role} negotiated no ${missing.join(' and no ')}`;
     return [refuse(ID, found, EXPECTED, 'Use a QEMU from 8.2 on, and a device that supports migration')];
