@@ -8,6 +8,7 @@ type Add = (program: Command) => void;
 
 /** Each command's module, loaded when it is needed. */
 const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
+  demo: async () => (await import('./demo.ts')).addDemoCommand,
   doctor: async () => (await import('./doctor.ts')).addDoctorCommand,
   migrate: async () => (await import('./migrate.ts')).addMigrateCommand,
   serve: async () => (await import('./serve.ts')).addServeCommand,

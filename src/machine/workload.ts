@@ -77,13 +77,13 @@ export class Workload {
       for (let block = 0; block < BLOCKS; block++) this.#write(i, block);
       if (i % 2 === 1) client.call(requests.unlink(ROOT_NODE, `work-${i}`));
     }
+    this.#last = performance.now();
   }
 
   /** Read, check and write for so long. */
   run(milliseconds: number): void {
     const end = performance.now() + milliseconds;
-    this.#last = performance.now();
-    for (let now = this.#last; now < end; now = this.#tick()) this.#operate();
+    while (this.#tick() < end) this.#operate();
   }
 
   /** Look at everything once more. */
