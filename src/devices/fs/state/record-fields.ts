@@ -2,21 +2,20 @@ import { FsStateError, type FsStateErrorCode } from './errors.ts';
 
 const HIGH = 2 ** 32;
 
-/** The bytes that a name is short enough for to be decoded with a loop. */
-const SHORT_NAME = 40;
-
 /** Reads the fields of one record's payload in order, and refuses to read beyond its end. */
 export class RecordFields {
   /** The whole payload. */
   readonly bytes: Uint8Array;
   readonly #section: string;
   readonly #view: DataView;
+  readonly #text: Buffer;
   #at = 0;
 
   constructor(section: string, payload: Uint8Array) {
     this.#section = section;
     this.bytes = payload;
     this.#view = new DataView(payload.buffer, payload.byteOffset, payload.length);
+    this.#text = Buffer.from(payload.buffer, payload.byteOffset, payload.length);
   }
 
   /** Where the next field begins, in bytes. */
@@ -37,21 +36,25 @@ export class RecordFields {
     return this.#view.getUint32(this.#take(4, field), true);
   }
 
-  /** An unsigned number that is below 2^53. */
+  /** An unsigned number that is below 2^53. Small ones are not computed, so that they stay small integers in memory. */
   u64(field: string): number {
     const at = this.#take(8, field);
     const high = this.#view.getUint32(at + 4, true);
+    const low = this.#view.getUint32(at, true);
+    if (high === 0) return low;
     if (high >= 2 ** 21) throw this.error('ERR_FS_STATE_VALUE', field, 'a number beyond 2^53');
-    return high * HIGH + this.#view.getUint32(at, true);
+    return high * HIGH + low;
   }
 
   /** A signed number between -2^53 and 2^53. */
   i64(field: string): number {
     const at = this.#take(8, field);
     const high = this.#view.getInt32(at + 4, true);
+    const low = this.#view.getUint32(at, true);
+    if (high === 0) return low;
     if (high >= 2 ** 21 || high < -(2 ** 21))
       throw this.error('ERR_FS_STATE_VALUE', field, 'a number beyond 2^53');
-    return high * HIGH + this.#view.getUint32(at, true);
+    return high * HIGH + low;
   }
 
   big(field: string): bigint {
@@ -67,11 +70,7 @@ export class RecordFields {
   /** `length` bytes as one character each. */
   name(length: number, field: string): string {
     const start = this.#take(length, field);
-    if (length > SHORT_NAME)
-      return Buffer.from(this.bytes.buffer, this.bytes.byteOffset + start, length).toString('latin1');
-    let name = '';
-    for (let i = start; i < start + length; i++) name += String.fromCharCode(this.bytes[i]!);
-    return name;
+    return this.#text.toString('latin1', start, start + length);
   }
 
   /** A view on the next `length` bytes. */

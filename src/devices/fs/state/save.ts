@@ -99,11 +99,12 @@ function saveEntries(fileSystem: FileSystem, records: RecordWriter): void {
   const batch = new RecordBatch(records, Sections.entries);
   for (const { ino, directory } of fileSystem.inodes.values()) {
     if (directory === undefined) continue;
-    for (const [entry, inode] of directory.entries()) {
+    for (let i = 0, entry = directory.at(0); entry !== undefined; entry = directory.at(++i)) {
+      if (entry.inode === undefined) continue;
       batch.begin(ENTRY_SIZE + entry.name.length);
       batch.u64(ino);
       batch.u64(entry.cookie);
-      batch.u64(inode.ino);
+      batch.u64(entry.inode.ino);
       batch.u8(entry.name.length);
       batch.name(entry.name);
     }
