@@ -28,8 +28,8 @@ export interface CommandArguments {
   syncfs: [handle: Handle];
   getflags: [handle: Handle];
   setflags: [handle: Handle, flags: number];
-  /** Writes through a shared mapping. */
-  mapwrite: [handle: Handle, offset: number, hex: string];
+  /** Writes through a shared mapping. With `keep` the pages stay mapped, and dirty until the kernel writes them back. */
+  mapwrite: [handle: Handle, offset: number, hex: string, keep?: 'keep'];
   stat: [path: string];
   lstat: [path: string];
   fstat: [handle: Handle];

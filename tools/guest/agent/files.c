@@ -187,7 +187,7 @@ static int do_setflags(struct call *call)
 	return fd < 0 ? -1 : fcntl(fd, F_SETFL, (int)number(call, 1));
 }
 
-/* mapwrite handle offset hex: through a shared mapping */
+/* mapwrite handle offset hex [keep]: through a shared mapping; kept, its pages stay mapped and are not written back */
 static int do_mapwrite(struct call *call)
 {
 	int fd = handle_get(call, 0);
@@ -205,6 +205,8 @@ static int do_mapwrite(struct call *call)
 		return -1;
 	for (ssize_t i = 0; i < length; i++)
 		at[offset - start + i] = data[i];
+	if (call->argc > 3)
+		return 0;
 	failed = msync(at, offset - start + length, MS_SYNC);
 	munmap(at, offset - start + length);
 	return failed;
@@ -228,6 +230,6 @@ const struct command_entry file_commands[] = {
 	{ "syncfs", do_syncfs, 1, 1 },
 	{ "getflags", do_getflags, 1, 1 },
 	{ "setflags", do_setflags, 2, 2 },
-	{ "mapwrite", do_mapwrite, 3, 3 },
+	{ "mapwrite", do_mapwrite, 3, 4 },
 	{ 0 },
 };
