@@ -32,6 +32,8 @@ export function addDemoCommand(program: Command): void {
 async function runDemo({ embedded = false, json = false }: Flags): Promise<number> {
   const say = (line: unknown) => void process.stdout.write(`${JSON.stringify(line)}\n`);
   const show = (event: DemoEvent) => void process.stdout.write(`${formatEvent(event)}\n`);
+  // A reader that goes away ends the telling, not the story: what was started is ended in good order
+  process.stdout.on('error', () => undefined);
   const timeline = new Timeline(json ? say : show);
   using interrupt = new Interrupt((name) => process.stderr.write(`\n${name}: ending the demonstration\n`));
   const folder = await mkdtemp(join(tmpdir(), 'ferry-demo-'));

@@ -1,4 +1,6 @@
-import { choosePeer, findPeers, type Peer, type Peers } from '../../launch/index.ts';
+import { choosePeer, findPeers, type Peer } from '../../launch/index.ts';
+
+const list = new Intl.ListFormat('en', { type: 'conjunction' });
 
 /** What showing a real virtual machine takes. */
 export interface Programs {
@@ -17,10 +19,6 @@ export async function findPrograms(): Promise<Programs | { missing: string }> {
   if (kernel === undefined) missing.push('a guest kernel');
   if (initramfs === undefined) missing.push("the test guest's initramfs");
   if (missing.length > 0 || kernel === undefined || initramfs === undefined)
-    return { missing: `${missing.join(' and ')} neither on PATH nor in the cache (\`npm test\` fills it)` };
-  return { qemu: newest(peers), kernel, initramfs };
-}
-
-function newest(peers: Peers): Peer {
-  return choosePeer(peers, 'qemu-system-x86_64');
+    return { missing: `${list.format(missing)}: neither on PATH nor in the cache, which \`npm test\` fills` };
+  return { qemu: choosePeer(peers, 'qemu-system-x86_64'), kernel, initramfs };
 }
