@@ -95,21 +95,19 @@ class DestinationWatch {
     if (!this.#asking && this.#move.elapsedMs - this.#askedAt >= destinationPollMs) {
       this.#asking = true;
       this.#askedAt = this.#move.elapsedMs;
-      void this.#ask();
+      this.#ask().catch((error: unknown) => {
+        const text = `${this.#sides.destination.name}: ${String(error)}`;
+        this.#trouble = { code: 'destination-unreadable', text };
+      });
     }
     return this.#trouble;
   }
 
   async #ask(): Promise<void> {
-    const { destination } = this.#sides;
-    try {
-      const seen = await lookAtMigration(destination, this.#move.timings.silenceMs, this.#move.cancel);
-      if (!this.#move.cancel.aborted) this.#trouble = judge(seen);
-    } catch (error) {
-      this.#trouble = { code: 'destination-unreadable', text: `${destination.name}: ${String(error)}` };
-    } finally {
-      this.#asking = false;
-    }
+    const { silenceMs } = this.#move.timings;
+    const seen = await lookAtMigration(this.#sides.destination, silenceMs, this.#move.cancel);
+    this.#asking = false;
+    if (!this.#move.cancel.aborted) this.#trouble = judge(seen);
   }
 }
 

@@ -24,21 +24,18 @@ export class Wake implements Disposable {
   constructor(side: Side, onEvent: (name: Watched, seconds: number) => void = () => undefined) {
     this.#side = side;
     this.#onEvent = onEvent;
-    void this.#pump();
+    // A lost connection, an overflow, an event that cannot be read: the next query tells what matters of it, and until then
+    // the timer wakes.
+    this.#pump().catch(() => undefined);
   }
 
   async #pump(): Promise<void> {
     using events = this.#side.client.events(WATCHED);
     this.#dispose = () => events[Symbol.dispose]();
-    try {
-      for await (const { name, seconds } of events) {
-        this.#onEvent(name, seconds);
-        this.#happened = true;
-        this.#waiting.resolve();
-      }
-    } catch {
-      // A lost connection, an overflow, an event that cannot be read: the next query tells what matters of it, and until
-      // then the timer wakes.
+    for await (const { name, seconds } of events) {
+      this.#onEvent(name, seconds);
+      this.#happened = true;
+      this.#waiting.resolve();
     }
   }
 

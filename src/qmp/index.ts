@@ -1,7 +1,8 @@
 /** QEMU's machine protocol: one connection, typed commands and events, checked against QEMU's own schema. */
 export { formatQmpAddress, parseQmpAddress, type QmpAddress } from './address.ts';
+export type { ExecuteOptions } from './calls.ts';
 export type { QmpPeer } from './channel.ts';
-export { type ConnectOptions, type ExecuteOptions, QmpClient } from './client.ts';
+export { type ConnectOptions, QmpClient } from './client.ts';
 export {
   QmpClosedError,
   QmpCommandError,

@@ -87,6 +87,7 @@ export class World implements AsyncDisposable {
   readonly trace: { role: Role; command: string; nth: number }[] = [];
   readonly #fault: Fault | undefined;
   readonly #passes: number;
+  readonly #ending: Promise<void>[] = [];
   #ranThere = false;
   #looks = 0;
 
@@ -134,7 +135,7 @@ export class World implements AsyncDisposable {
         if (fault.how === 'lose')
           this.#carryOut(machine, { ...command, answer: () => undefined, refuse: () => undefined });
         if (fault.comesBack) machine.monitor!.hangUp();
-        else void machine.monitor!.die();
+        else this.#ending.push(machine.monitor!.die());
         break;
       case 'mute':
       case 'mute-done':
@@ -162,7 +163,7 @@ export class World implements AsyncDisposable {
 
   #die(machine: Machine): void {
     machine.alive = false;
-    void machine.monitor!.die();
+    this.#ending.push(machine.monitor!.die());
     if (machine.role === 'source') this.#streamBroke(this.destination, false);
     else this.#streamBroke(this.source, true);
   }
@@ -315,6 +316,7 @@ export class World implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#ending);
     for (const { monitor } of [this.source, this.destination]) await monitor?.[Symbol.asyncDispose]();
   }
 }

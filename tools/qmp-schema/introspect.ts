@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import type { Peer } from '../../src/launch/index.ts';
 
 /** One member of an object, with what it may leave out. */
 export interface SchemaMember {
@@ -90,17 +91,20 @@ function entryOf(raw: Json): SchemaEntry {
   }
 }
 
-/** Start the QEMU program `command` with no machine and ask it for its schema. */
-export async function introspect(command: string): Promise<Schema> {
-  const child = spawn(command, ['-M', 'none', '-nodefaults', '-display', 'none', '-qmp', 'stdio'], {
+/** Start `qemu` with no machine and ask it for its schema. */
+export async function introspect(qemu: Peer): Promise<Schema> {
+  const [program, ...first] = qemu.command;
+  const args = [...first, '-M', 'none', '-nodefaults', '-display', 'none', '-qmp', 'stdio'];
+  const child = spawn(program, args, {
     stdio: ['pipe', 'pipe', 'inherit'],
+    env: { ...process.env, ...qemu.env },
   });
   const exited = once(child, 'exit');
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const next = async () => {
     const { value, done } = await lines.next();
-    if (done === true) throw new Error(`${command} ended before it had answered`);
-    return object(JSON.parse(value), command);
+    if (done === true) throw new Error(`${qemu.path} ended before it had answered`);
+    return object(JSON.parse(value), qemu.path);
   };
   const greeting = object((await next()).QMP, 'greeting');
   const { major, minor } = object(object(greeting.version, 'version').qemu, 'version');

@@ -1,24 +1,24 @@
 /**
  * Writes src/qmp/generated/ from what real QEMUs say about themselves:
  *
- *     node --conditions=ferry-source tools/qmp-schema/main.ts QEMU...
+ *     node --conditions=ferry-source tools/qmp-schema/main.ts
  *
- * where each QEMU is a program that takes QEMU's arguments, oldest first.
+ * asks the cached QEMU of each version that Ferry supports, oldest first.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { choosePeer, findPeers } from '../../src/launch/index.ts';
 import { type Command, Emitter, type Event } from './emit.ts';
 import { introspect, type Schema } from './introspect.ts';
 import { Merger, pascal, type Type } from './merge.ts';
 import { COMMANDS, EVENTS } from './used.ts';
 
-const programs = process.argv.slice(2);
-if (programs.length === 0) {
-  console.error('usage: tools/qmp-schema/main.ts QEMU... (programs, oldest first)');
-  process.exit(2);
-}
+const SUPPORTED = ['10.0', '11.1'];
+
+const peers = await findPeers();
 const schemas: Schema[] = [];
-for (const program of programs) schemas.push(await introspect(program));
+for (const version of SUPPORTED)
+  schemas.push(await introspect(choosePeer(peers, 'qemu-system-x86_64', { version })));
 const merger = new Merger(schemas);
 const versions = schemas.map(({ version }) => version);
 
