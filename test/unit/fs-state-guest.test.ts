@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { FsDevice } from '../../src/devices/fs/index.ts';
+import { MAX_HANDLES } from '../../src/devices/fs/limits.ts';
 import {
   CLIENT_FLAGS,
   decodeReply,
@@ -418,4 +419,18 @@ test('whatever a guest does, the state that comes of it can be loaded', () => {
       markInterruptAsFailure: false,
     },
   );
+});
+
+test('a guest cannot open more than can be carried', () => {
+  using guest = Guest.mounted(DEVICE);
+  const { client, device } = guest;
+  const { node } = client.mknod(ROOT, 'file', 0o100644);
+  const { fileSystem } = device;
+  while (fileSystem.canOpen) fileSystem.openFile(fileSystem.inodes.get(node)!, O_RDONLY);
+  assert.equal(fileSystem.files.size, MAX_HANDLES);
+  refuses(Errno.ENFILE, () => client.open(node, O_RDONLY));
+  refuses(Errno.ENFILE, () => client.opendir(ROOT));
+  refuses(Errno.ENFILE, () => client.create(ROOT, 'new', O_RDWR, 0o600));
+  refuses(Errno.ENFILE, () => client.tmpfile(ROOT, O_RDWR, 0o600));
+  assert.equal(client.find(ROOT, 'new'), undefined);
 });

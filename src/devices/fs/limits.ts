@@ -13,6 +13,9 @@ export const XATTR_VALUE_MAX = 65536;
 /** Bytes that the names of all extended attributes of one file can have together, each with its closing NUL. */
 export const XATTR_LIST_MAX = 65536;
 
+/** Files and directories that a guest can have open; beyond it the answer is ENFILE. */
+export const MAX_HANDLES = 2 ** 20;
+
 /** Names of file system objects: what a file system can hold beside the contents of its files. */
 export interface FileSystemLimits {
   /** Files of all types; a further hard link counts as one more. */
@@ -23,7 +26,7 @@ export interface FileSystemLimits {
 
 const BYTES_PER_INODE = 4096;
 const FEWEST_INODES = 16_384;
-const MOST_INODES = 2_000_000;
+const MOST_INODES = 1_000_000;
 const FEWEST_XATTR_BYTES = 4 * 2 ** 20;
 const MOST_XATTR_BYTES = 256 * 2 ** 20;
 

@@ -26,6 +26,7 @@ const PARENT = { name: '..', cookie: 2 };
 export function opendir(serving: Serving, x: Exchange): number {
   const inode = directoryAt(serving, x.node);
   if (inode === undefined) return serving.fileSystem.inodes.has(x.node) ? -Errno.ENOTDIR : -Errno.ESTALE;
+  if (!serving.fileSystem.canOpen) return -Errno.ENFILE;
   const directory = serving.fileSystem.openDirectory(inode, x.u32(OpenIn.offsets.flags));
   x.clear(0, OpenOut.size);
   x.put64(OpenOut.offsets.handle, directory.handle);

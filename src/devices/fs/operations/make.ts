@@ -141,6 +141,7 @@ export function create(serving: Serving, x: Exchange): number {
     if (opened > 0) answerEntry(x, existing);
     return opened;
   }
+  if (!serving.fileSystem.canOpen) return -Errno.ENFILE;
   const inode = make(serving, x, parent, newFileMode(x), true);
   return typeof inode === 'number' ? inode : answerNewFile(serving, x, inode);
 }
@@ -152,6 +153,7 @@ export function tmpfile(serving: Serving, x: Exchange): number {
   x.skip(CreateIn.size);
   const error = x.takeString();
   if (error !== 0) return error;
+  if (!serving.fileSystem.canOpen) return -Errno.ENFILE;
   const inode = make(serving, x, parent, newFileMode(x), false);
   return typeof inode === 'number' ? inode : answerNewFile(serving, x, inode);
 }

@@ -35,6 +35,7 @@ export function openExisting(
 ): number {
   const { content } = inode;
   if (content === undefined) return notRegular(inode);
+  if (!serving.fileSystem.canOpen) return -Errno.ENFILE;
   if (flags & OpenFlag.truncate) {
     content.truncate(0);
     if (openFlags & OPEN_KILL_PRIVILEGES) dropSetIds(inode);

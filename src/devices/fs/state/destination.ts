@@ -1,11 +1,8 @@
-import type { FileSystemLimits } from '../limits.ts';
+import { type FileSystemLimits, MAX_HANDLES } from '../limits.ts';
 import { MAX_LOCKS } from '../locks/limits.ts';
 import type { FuseSession } from '../tree/file-system.ts';
 import { FsRefusal } from './errors.ts';
 import type { Totals } from './load-head.ts';
-
-/** Handles that can be open in a state that is loaded. */
-export const MAX_HANDLES = 2 ** 20;
 
 /** What the device that takes a state has, and can do for the guest. */
 export interface Destination {

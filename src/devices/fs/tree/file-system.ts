@@ -1,5 +1,5 @@
 import type { ContentStore } from '../contents/store.ts';
-import type { FileSystemLimits } from '../limits.ts';
+import { type FileSystemLimits, MAX_HANDLES } from '../limits.ts';
 import { LockTable } from '../locks/table.ts';
 import { Clock } from './clock.ts';
 import { Directory, type DirectoryEntry } from './directory.ts';
@@ -79,6 +79,11 @@ export class FileSystem implements Disposable {
   /** Whether one more file, or one more link to one, is within the limits. */
   get hasRoom(): boolean {
     return this.usedInodes < this.limits.inodes;
+  }
+
+  /** Whether one more file or directory can be opened. */
+  get canOpen(): boolean {
+    return this.files.size + this.directories.size < MAX_HANDLES;
   }
 
   /** Make a file of the type in `mode`, stamped with the time, and with no name yet. Room is the caller's to check. */
