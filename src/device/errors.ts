@@ -2,6 +2,7 @@ import { FerryError } from '../errors.ts';
 
 export type DeviceErrorCode =
   | 'ERR_DEVICE'
+  | 'ERR_DEVICE_STATE'
   | 'ERR_OWNED'
   | 'ERR_FENCED'
   | 'ERR_NOT_SUSPENDED'

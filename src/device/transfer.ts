@@ -1,4 +1,4 @@
-import { asError, DeadlineError } from '../errors.ts';
+import { asError, DeadlineError, FerryError } from '../errors.ts';
 import type { ByteSink, ByteSource } from '../state/index.ts';
 import { type Fd, Poll, PollSet, readInto, WOULD_BLOCK, widenPipe, writeFrom } from '../sys/index.ts';
 import { DeviceError } from './errors.ts';
@@ -30,7 +30,7 @@ export class Transfer implements ByteSink, ByteSource, Disposable {
   readonly #poller: Poller;
   readonly #settings: DeviceSettings;
   #status: 'pending' | 'running' | 'done' | 'failed' = 'pending';
-  #failure: Error | undefined;
+  #failure: FerryError | undefined;
   #bytes = 0;
   #started = 0;
   #moved = 0;
@@ -50,7 +50,7 @@ export class Transfer implements ByteSink, ByteSource, Disposable {
   }
 
   /** Why the transfer failed. */
-  get failure(): Error | undefined {
+  get failure(): FerryError | undefined {
     return this.#failure;
   }
 
@@ -75,7 +75,7 @@ export class Transfer implements ByteSink, ByteSource, Disposable {
       widenPipe(this.#channel, PIPE_ROOM);
       work();
     } catch (error) {
-      this.fail(asError(error));
+      this.fail(refusalOf(error));
     } finally {
       this.#took = performance.now() - this.#started;
       this.#channel[Symbol.dispose]();
@@ -84,7 +84,7 @@ export class Transfer implements ByteSink, ByteSource, Disposable {
   }
 
   /** Make the transfer fail, also after its end. Code that waits in `write` or `read` is left by an error. */
-  fail(reason: Error): void {
+  fail(reason: FerryError): void {
     this.#failure ??= reason;
     this.#status = 'failed';
   }
@@ -147,6 +147,13 @@ export class Transfer implements ByteSink, ByteSource, Disposable {
       );
     return Math.min(untilStall, untilEnd);
   }
+}
+
+/** Whatever a device throws while it saves or loads is about the state: the live one is as it was. */
+function refusalOf(error: unknown): FerryError {
+  if (error instanceof FerryError) return error;
+  const { message } = asError(error);
+  return new DeviceError('ERR_DEVICE_STATE', `The device refused the state: ${message}`, { cause: error });
 }
 
 /** The failure of a transfer that was given up for `reason`. */
