@@ -182,6 +182,21 @@ test('reserved pages are counted, read as zeroes and are no data', () => {
   assert.deepEqual(read(file, 0, 8 * PAGE_SIZE), filled(8 * PAGE_SIZE, 0));
 });
 
+test('a long row of pages that are written and reserved by turns is listed in little time', () => {
+  using store = new ContentStore(70_000 * PAGE_SIZE);
+  const blocker = store.create();
+  const file = store.create();
+  write(file, 0, filled(1, 1));
+  write(blocker, 0, filled(PAGE_SIZE, 1));
+  file.allocate(0, 0, 65_536 * PAGE_SIZE);
+  for (let page = 1; page < 65_536; page += 2) write(file, page * PAGE_SIZE, filled(1, 1));
+  const start = process.cpuUsage();
+  let extents = 0;
+  for (let at = file.extentFrom(0); at !== undefined; at = file.extentFrom(at.page + at.count)) extents++;
+  assert.ok(extents > 65_000);
+  assert.ok(process.cpuUsage(start).user < 1_000_000, 'more than a second of CPU time');
+});
+
 test('fallocate refuses what it cannot do', () => {
   using store = new ContentStore(16 * PAGE_SIZE);
   const file = store.create();

@@ -33,6 +33,9 @@ export const Falloc = { keepSize: 1, punchHole: 2, zeroRange: 16 } as const;
 /** Free pages that a growing file likes to have after its last one. */
 const MAX_ROOM = 256;
 
+/** Pages that are looked at ahead for the end of a run whose state changes on the way, so that each is seen a few times. */
+const MAX_EXTENT = 1024;
+
 function pageOf(offset: number): number {
   return Math.floor(offset / PAGE_SIZE);
 }
@@ -189,11 +192,11 @@ export class FileContent {
     return wanted;
   }
 
-  /** The first extent that begins at or after `page`, or that `page` is in. */
+  /** The first extent that begins at or after `page`, or what is left of the one it is in; a long one comes in pieces. */
   extentFrom(page: number): Extent | undefined {
     const first = this.#table.next(page);
     if (first === Number.POSITIVE_INFINITY) return undefined;
-    const run = this.#table.run(first, this.#arena.capacity);
+    const run = this.#table.run(first, MAX_EXTENT);
     const arenaPage = this.#table.found;
     return {
       page: first,
@@ -312,7 +315,7 @@ export class FileContent {
   /** Bytes from `offset` on, at most `most`, that lie in a row or are all unwritten: then `#table.found` is `HOLE`. */
   #pieceAt(offset: number, most: number): number {
     const page = pageOf(offset);
-    let run = this.#table.run(page, pageAfter(offset + most) - page);
+    let run = this.#table.run(page, Math.min(pageAfter(offset + most) - page, MAX_EXTENT));
     const arenaPage = this.#table.found;
     if (arenaPage !== HOLE) {
       run = this.#arena.sameState(arenaPage, run);
