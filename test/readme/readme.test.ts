@@ -50,6 +50,9 @@ test('the commands of README.md move a guest as they stand', async (t) => {
   const kernel = chooseKernel(peers).image;
   await using agent = new GuestAgent();
   await using shell = new Shell(folder, [folder, resolve('bin')]);
+  t.after(() => {
+    if (!t.passed) process.stderr.write(shell.errors);
+  });
 
   /** The options that the reader's VM has already: here, a guest with an agent that can be asked. */
   const haveVm = (name: string) =>
@@ -61,10 +64,13 @@ test('the commands of README.md move a guest as they stand', async (t) => {
   let machines = 0;
   let printed = '';
   for (const { language, content } of blocks) {
-    if (language === 'text') assert.equal(words(printed), words(content), shell.errors);
+    if (language === 'text') {
+      t.diagnostic(printed);
+      assert.equal(words(printed), words(content));
+    }
     if (language !== 'sh') continue;
-    // A reader waits for the line that says ready
-    for (const path of listening.splice(0)) await waitForSocket(join(folder, path));
+    // A reader waits for the line that says ready. The kernel knows these sockets by the relative names they were given
+    for (const path of listening.splice(0)) await waitForSocket(path);
     const machine = content.includes('qemu-system') ? ['a', 'b'][machines++] : undefined;
     if (machine !== undefined) await haveVm(machine);
     printed = await shell.run(content);
@@ -74,10 +80,10 @@ test('the commands of README.md move a guest as they stand', async (t) => {
     if (machine === 'b') continue;
     await agent.booted();
     await agent.call('mount', ['virtiofs', 'ferry', '/mnt']);
-    await agent.call('put', ['/mnt/note', 'written before the move']);
+    await agent.call('sh', ['echo written before the move > /mnt/note']);
   }
   assert.equal(machines, 2);
-  assert.equal((await agent.call('get', ['/mnt/note'])).text, 'written before the move');
+  assert.equal((await agent.call('get', ['/mnt/note'])).text, 'written before the move\n');
 });
 
 test('the TypeScript of README.md is that of the example it speaks of', () => {

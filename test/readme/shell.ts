@@ -24,6 +24,7 @@ export class Shell implements AsyncDisposable {
       this.#heard = Promise.withResolvers();
     });
     this.#ended = once(this.#bash, 'exit');
+    this.#bash.stdin.write("trap 'kill $(jobs -p); wait' EXIT\n");
   }
 
   /** What went to standard error so far. */
@@ -45,7 +46,7 @@ export class Shell implements AsyncDisposable {
 
   /** Ends what runs in the background, then the shell. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#bash.exitCode === null) this.#bash.stdin.end('set +e; kill $(jobs -p); wait; exit 0\n');
+    if (this.#bash.exitCode === null) this.#bash.stdin.end('exit\n');
     await this.#ended;
   }
 }
