@@ -79,23 +79,21 @@ async function resume(move: Move, { source }: Sides, plan: Plan): Promise<string
   const { confirmMs, pollMs, silenceMs } = move.timings;
   const until = performance.now() + confirmMs;
   const nudgeAt = performance.now() + confirmMs / 10;
-  let state: string | undefined;
   using wake = new Wake(source);
-  while (performance.now() < until && !move.force.aborted) {
+  for (;;) {
+    const isLast = performance.now() >= until;
     const guest = await lookAtGuest(source, silenceMs, move.force);
     if (guest.kind === 'answer') {
-      state = guest.value.status;
-      if (state === plan.state || (plan.live && guest.value.running)) return state;
+      const { status, running } = guest.value;
+      if (isLast || status === plan.state || (plan.live ? running : status === 'postmigrate')) return status;
       // QEMU goes on by itself a moment after it gave up, except when all had been sent or it fears for the disks.
-      const stuck = state === 'postmigrate' || performance.now() >= nudgeAt;
+      const stuck = status === 'postmigrate' || performance.now() >= nudgeAt;
       if (plan.live && stuck && (move.done.cont === 'never' || move.done.cont === 'refused'))
         await tell(move, source.client.execute('cont', {}, { signal: move.force }));
-      if (!plan.live && state === 'postmigrate') return state;
-    } else if (guest.kind === 'lost' && !(await source.reconnect(move.timings.reconnectMs, move.force)))
-      return undefined;
+    } else if (isLast || move.force.aborted || guest.kind === 'silent') return undefined;
+    else if (!(await source.reconnect(move.timings.reconnectMs, move.force))) return undefined;
     await wake.wait(pollMs / 4, move.force);
   }
-  return state;
 }
 
 /** Set the source's capabilities and parameters back to what they were before. */

@@ -5,14 +5,14 @@ import { type Received, ScriptedMonitor } from './qmp-peer.ts';
 export const SHORT: MigrateTimings = {
   pollMs: 4,
   destinationPollMs: 8,
-  silenceMs: 60,
-  giveUpMs: 150,
-  switchoverMs: 300,
-  reconnectMs: 60,
-  goMs: 40,
-  cancelMs: 150,
-  confirmMs: 100,
-  quitMs: 40,
+  silenceMs: 150,
+  giveUpMs: 400,
+  switchoverMs: 900,
+  reconnectMs: 120,
+  goMs: 120,
+  cancelMs: 400,
+  confirmMs: 300,
+  quitMs: 100,
 };
 
 type Role = 'source' | 'destination';
@@ -85,19 +85,22 @@ export class World implements AsyncDisposable {
   readonly violations: string[] = [];
   /** Commands in the order in which they took effect. */
   readonly trace: { role: Role; command: string; nth: number }[] = [];
-  readonly #fault: Fault | undefined;
+  readonly #faults: readonly Fault[];
   readonly #passes: number;
   readonly #ending: Promise<void>[] = [];
   #ranThere = false;
   #looks = 0;
 
-  private constructor(fault: Fault | undefined, passes: number) {
-    this.#fault = fault;
+  private constructor(faults: readonly Fault[], passes: number) {
+    this.#faults = faults;
     this.#passes = passes;
   }
 
-  static async create(fault?: Fault, { passes = 3, state = 'running' } = {}): Promise<World> {
-    const world = new World(fault, passes);
+  static async create(
+    faults: Fault | readonly Fault[] = [],
+    { passes = 3, state = 'running' } = {},
+  ): Promise<World> {
+    const world = new World([faults].flat(), passes);
     world.source.status = state;
     for (const machine of [world.source, world.destination])
       machine.monitor = await ScriptedMonitor.listen({
@@ -121,8 +124,10 @@ export class World implements AsyncDisposable {
     const nth = (machine.seen.get(command.name) ?? 0) + 1;
     machine.seen.set(command.name, nth);
     this.trace.push({ role: machine.role, command: command.name, nth });
-    const fault = this.#fault;
-    if (fault?.role !== machine.role || fault.command !== command.name || fault.nth !== nth) {
+    const fault = this.#faults.find(
+      (one) => one.role === machine.role && one.command === command.name && one.nth === nth,
+    );
+    if (fault === undefined) {
       this.#carryOut(machine, command);
       return;
     }
