@@ -145,8 +145,11 @@ test('descriptors over the limit are closed at once, and the request is refused'
   using event = createEventfd('stray');
   const before = openFds();
   const message = joined(ints(13, NEED_REPLY, 8), u64(1n));
-  for (const byte of message) sendMessage(rig.socket, Uint8Array.of(byte), Array(64).fill(event.number));
-  rig.session.onReady();
+  for (const byte of message) {
+    assert.ok(openFds() <= before + 8, 'they do not pile up while the request is incomplete');
+    sendMessage(rig.socket, Uint8Array.of(byte), Array(64).fill(event.number));
+    rig.session.onReady();
+  }
   assert.deepEqual(rig.receive()?.payload, u64(1));
   assert.deepEqual(rig.refusals, ['SET_VRING_CALL ERR_FD_COUNT']);
   assert.equal(openFds(), before);

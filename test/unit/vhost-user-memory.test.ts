@@ -96,6 +96,20 @@ describe('memory', () => {
     ['a table of 0 with a descriptor', 5, ints(0, 0), 1],
     ['a table that announces more than it has', 5, ints(8, 0), 8],
     ['a table of 2^32-1', 5, ints(0xffffffff, 0), 0],
+    [
+      'a table whose regions overlap',
+      5,
+      new Uint8Array(Buffer.concat([ints(2, 0), words(0, 0x2000, 0, 0), words(0x1000, 0x1000, 0x8000, 0)])),
+      2,
+    ],
+    [
+      'a table whose second region is beyond its file',
+      5,
+      new Uint8Array(
+        Buffer.concat([ints(2, 0), words(0, 0x2000, 0, 0), words(RAM_SIZE, 1, RAM_SIZE, RAM_SIZE)]),
+      ),
+      2,
+    ],
     ['a region beyond its file', 37, regionBytes(RAM_SIZE, RAM_SIZE, 0, 1), 1],
     ['an empty region', 37, regionBytes(RAM_SIZE, 0), 1],
     ['a region that overlaps in guest addresses', 37, regionBytes(RAM_SIZE - 1, 0x1000, 0x1000), 1],

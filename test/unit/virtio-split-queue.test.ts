@@ -300,24 +300,23 @@ describe('dirty logging', () => {
     );
   });
 
-  test('data is marked before the request is given back', () => {
+  test('data is marked before the request is given back, the used index after it was written', () => {
     using f = queueFixture();
     using fd = createMemfd('log', 4096);
     using log = mapDirtyLog(fd, 0, 4096);
     f.ring.describe(0, DATA, 8, WRITE);
     f.ring.offer(0);
     const queue = f.start();
-    const seen: number[] = [];
-    const mark = log.mark.bind(log);
-    log.mark = (address, length) => {
-      seen.push(address === DATA ? f.ring.usedIndex : -1);
-      mark(address, length);
-    };
-    queue.logTo(log, undefined);
+    const seen: [address: number, usedIndex: number][] = [];
+    log.mark = (address) => void seen.push([address, f.ring.usedIndex]);
+    queue.logTo(log, 0x5000);
     queue.pop(f.chain);
     f.chain.writable.fill(1, 8);
     queue.complete(f.chain);
-    assert.deepEqual(seen, [0]);
-    assert.equal(f.ring.usedIndex, 1);
+    assert.deepEqual(seen, [
+      [DATA, 0],
+      [0x5004, 0],
+      [0x5002, 1],
+    ]);
   });
 });
