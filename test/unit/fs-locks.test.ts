@@ -250,6 +250,42 @@ class NaiveLocks {
   }
 }
 
+const anyLock = fc.record({
+  owner: fc.nat(3),
+  type: fc.constantFrom(read, write),
+  range: fc.tuple(fc.nat(60), fc.nat(9)).map(([start, length]) => [start, start + length] as const),
+});
+
+test('locks are found consistent exactly where they could have been granted one by one', () => {
+  fc.assert(
+    fc.property(fc.array(anyLock, { maxLength: 8 }), (wanted) => {
+      const restored = new LockTable();
+      const granted = new LockTable();
+      let consistent = true;
+      wanted.forEach(({ owner, type, range }, i) => {
+        const lock = record(owner, type, ...range);
+        restored.restoreRecord(1, lock);
+        consistent &&= granted.setRecord(1, lock) === 0 && granted.held === i + 1;
+        // One that only cuts a lock of its owner leaves as many.
+        consistent &&= shape(granted).join() === shape(restored).join();
+      });
+      assert.equal(restored.held, wanted.length);
+      assert.equal(restored.findInconsistent() === undefined, consistent);
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test('a great many restored locks on one file are checked in little time', () => {
+  const table = new LockTable();
+  for (let i = 0; i < MAX_LOCKS; i++) table.restoreRecord(1, record(i % 7, write, i * 2, i * 2));
+  const start = process.cpuUsage();
+  assert.equal(table.findInconsistent(), undefined);
+  assert.ok(process.cpuUsage(start).user < 1_000_000, 'more than a second of CPU time');
+  table.restoreRecord(1, record(9, read, 1000, 1000));
+  assert.deepEqual(table.findInconsistent()?.lock.start, 1000n);
+});
+
 test('any sequence of record lock requests ends as with one lock per byte', () => {
   const request = fc.record({
     kind: fc.constantFrom('set', 'wait', 'wait', 'test', 'close', 'cancel'),

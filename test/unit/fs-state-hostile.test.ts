@@ -177,7 +177,7 @@ test('refused: locks that conflict, and locks of one owner that would be one', (
     view.setUint32(48 + 16, 10, true);
     return undefined;
   });
-  assert.throws(() => load(touching), { code: 'ERR_FS_STATE_DUPLICATE' });
+  assert.throws(() => load(touching), { code: 'ERR_FS_STATE_VALUE' });
 });
 
 test('refused: a run that overlaps another, and two names for one place', () => {

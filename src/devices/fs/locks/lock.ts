@@ -38,14 +38,6 @@ export function recordsConflict(held: RecordLock, wanted: RecordLock): boolean {
   );
 }
 
-/** The first of `held` that keeps `wanted` from being granted. */
-export function fileConflict(held: readonly FileLock[], wanted: FileLock): FileLock | undefined {
-  if (wanted.type === LockType.unlock) return undefined;
-  return held.find(
-    (lock) => lock.owner !== wanted.owner && (lock.type === LockType.write || wanted.type === LockType.write),
-  );
-}
-
 /**
  * What is held after `change`, which conflicts with nothing, was granted or released: its owner's locks are replaced
  * within its range, cut at its edges, and joined with neighbours of the same type.
@@ -68,4 +60,9 @@ export function applyRecord(held: readonly RecordLock[], change: RecordLock): Re
   }
   if (change.type !== LockType.unlock) after.push({ ...change, start, end });
   return after;
+}
+
+/** Whether a lock has a type and a range that can be asked for. */
+export function isValid(lock: RecordLock): boolean {
+  return lock.start >= 0n && lock.start <= lock.end && lock.end <= LAST_BYTE && lock.type <= LockType.unlock;
 }

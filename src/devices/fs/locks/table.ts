@@ -1,9 +1,10 @@
 import { Errno } from '../../../sys/index.ts';
+import { firstInconsistent } from './consistent.ts';
 import { MAX_DEADLOCK_OWNERS, MAX_LOCKS, MAX_WAITERS } from './limits.ts';
 import {
   applyRecord,
   type FileLock,
-  fileConflict,
+  isValid,
   LAST_BYTE,
   LockType,
   type RecordLock,
@@ -22,11 +23,8 @@ export type LockWaiter = { readonly node: number } & (
 
 type Told = { waiter: LockWaiter; error: number };
 
-type NodeLocks = { records: RecordLock[]; files: FileLock[]; waiters: LockWaiter[] };
-
-function isGrantable(lock: RecordLock): boolean {
-  return lock.start >= 0n && lock.start <= lock.end && lock.end <= LAST_BYTE && lock.type <= LockType.unlock;
-}
+/** `files` are the types of whole-file locks by owner: any number to read, or a single one to write. */
+type NodeLocks = { records: RecordLock[]; files: Map<bigint, number>; waiters: LockWaiter[] };
 
 /**
  * The locks of all files, by node id: record locks of fcntl(2) and whole-file locks of flock(2), which know nothing
@@ -61,7 +59,7 @@ export class LockTable {
 
   /** SETLK: take, change or release a record lock at once, or -EAGAIN, -ENOLCK, -EINVAL. */
   setRecord(node: number, lock: RecordLock): number {
-    if (!isGrantable(lock)) return -Errno.EINVAL;
+    if (!isValid(lock)) return -Errno.EINVAL;
     const tell: Told[] = [];
     const result = this.#takeRecord(this.#provide(node), lock);
     this.#settle(node, tell);
@@ -135,7 +133,7 @@ export class LockTable {
     const locks = this.#nodes.get(node);
     if (locks === undefined) return;
     this.#nodes.delete(node);
-    this.#held -= locks.records.length + locks.files.length;
+    this.#held -= locks.records.length + locks.files.size;
     for (const waiter of locks.waiters) this.#leave(waiter);
     for (const waiter of locks.waiters) waiter.answer(-Errno.EBADF);
   }
@@ -158,6 +156,21 @@ export class LockTable {
     this.#waiting = 0;
   }
 
+  /** Take in a record lock as it was held elsewhere, unchecked: `findInconsistent` has to be asked after the last. */
+  restoreRecord(node: number, lock: RecordLock): void {
+    this.#provide(node).records.push(lock);
+    this.#held++;
+  }
+
+  /** A restored record lock that cannot be held beside the others, and its node; undefined when all can. */
+  findInconsistent(): { node: number; lock: RecordLock } | undefined {
+    for (const [node, locks] of this.#nodes) {
+      const lock = firstInconsistent(locks.records);
+      if (lock !== undefined) return { node, lock };
+    }
+    return undefined;
+  }
+
   /** Every record lock that is held, by node. */
   *records(): Generator<{ node: number; lock: RecordLock }> {
     for (const [node, locks] of this.#nodes) for (const lock of locks.records) yield { node, lock };
@@ -165,7 +178,8 @@ export class LockTable {
 
   /** Every whole-file lock that is held, by node. */
   *files(): Generator<{ node: number; lock: FileLock }> {
-    for (const [node, locks] of this.#nodes) for (const lock of locks.files) yield { node, lock };
+    for (const [node, locks] of this.#nodes)
+      for (const [owner, type] of locks.files) yield { node, lock: { owner, type } };
   }
 
   #takeRecord(locks: NodeLocks, lock: RecordLock): number {
@@ -178,17 +192,15 @@ export class LockTable {
     return 0;
   }
 
-  #takeFile(locks: NodeLocks, lock: FileLock): number {
-    const own = locks.files.findIndex((other) => other.owner === lock.owner);
-    if (own >= 0) {
-      if (locks.files[own]!.type === lock.type) return 0;
-      locks.files.splice(own, 1);
-      this.#held--;
-    }
-    if (lock.type === LockType.unlock) return 0;
-    if (fileConflict(locks.files, lock) !== undefined) return -Errno.EAGAIN;
+  #takeFile({ files }: NodeLocks, { owner, type }: FileLock): number {
+    const own = files.get(owner);
+    if (own === type) return 0;
+    if (files.delete(owner)) this.#held--;
+    if (type === LockType.unlock) return 0;
+    const [held] = files.values();
+    if (held !== undefined && (type === LockType.write || held === LockType.write)) return -Errno.EAGAIN;
     if (this.#held >= MAX_LOCKS) return -Errno.ENOLCK;
-    locks.files.push({ owner: lock.owner, type: lock.type });
+    files.set(owner, type);
     this.#held++;
     return 0;
   }
@@ -233,14 +245,14 @@ export class LockTable {
   #provide(node: number): NodeLocks {
     let locks = this.#nodes.get(node);
     if (locks === undefined) {
-      locks = { records: [], files: [], waiters: [] };
+      locks = { records: [], files: new Map(), waiters: [] };
       this.#nodes.set(node, locks);
     }
     return locks;
   }
 
   #drop(node: number, locks: NodeLocks): void {
-    if (locks.records.length + locks.files.length + locks.waiters.length === 0) this.#nodes.delete(node);
+    if (locks.records.length + locks.files.size + locks.waiters.length === 0) this.#nodes.delete(node);
   }
 
   #enqueue(waiter: LockWaiter): void {

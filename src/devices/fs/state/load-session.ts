@@ -1,5 +1,5 @@
 import { MAX_LOCKS } from '../locks/limits.ts';
-import { LockType } from '../locks/lock.ts';
+import { isValid, LockType } from '../locks/lock.ts';
 import { OpenDirectory, OpenFile } from '../tree/handles.ts';
 import { inodeOf } from './load-tree.ts';
 import type { LoadedState } from './loaded-state.ts';
@@ -61,13 +61,16 @@ export function loadLocks(state: LoadedState, fields: RecordFields): void {
     const pid = fields.u32('pid');
     const kind = fields.u32('kind');
     fields.zero('reserved');
-    let result = -1;
-    if (type === LockType.read || type === LockType.write) {
-      if (kind === LockKind.record) result = locks.setRecord(ino, { owner, start, end, type, pid });
-      else if (kind === LockKind.file && start === 0n && end === 0n && pid === 0)
-        result = locks.setFile(ino, { owner, type });
+    const lock = { owner, start, end, type, pid };
+    let taken = false;
+    if (type !== LockType.unlock && isValid(lock)) {
+      if (kind === LockKind.record) {
+        locks.restoreRecord(ino, lock);
+        taken = true;
+      } else if (kind === LockKind.file && start === 0n && end === 0n && pid === 0)
+        taken = locks.setFile(ino, { owner, type }) === 0;
     }
-    if (result !== 0)
+    if (!taken)
       throw fields.error(
         'ERR_FS_STATE_VALUE',
         'kind',
@@ -76,8 +79,8 @@ export function loadLocks(state: LoadedState, fields: RecordFields): void {
     if (locks.held !== seen.locks)
       throw fields.error(
         'ERR_FS_STATE_DUPLICATE',
-        'start',
-        `joins another lock of owner ${owner} on inode ${ino}`,
+        'owner',
+        `${owner} had a lock of this kind on inode ${ino} before`,
       );
   }
 }

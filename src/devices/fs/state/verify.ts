@@ -10,6 +10,7 @@ import type { LoadedState } from './loaded-state.ts';
  */
 export function verifyTree(state: LoadedState): void {
   verifyTotals(state);
+  verifyLocks(state);
   const { fileSystem, removedParents } = state;
   const root = fileSystem.inodes.get(ROOT_INO);
   if (root?.directory === undefined)
@@ -48,6 +49,17 @@ function verifyTotals({ fileSystem, totals, seen }: LoadedState): void {
   verifyCount('contents', used, totals.pages);
   verifyCount('handles', seen.handles, totals.handles);
   verifyCount('locks', locks.held, totals.locks);
+}
+
+function verifyLocks({ fileSystem }: LoadedState): void {
+  const found = fileSystem.locks.findInconsistent();
+  if (found === undefined) return;
+  const { start, end, owner } = found.lock;
+  throw new FsStateError(
+    'ERR_FS_STATE_VALUE',
+    'locks',
+    `bytes ${start} to ${end} of inode ${found.node} cannot be locked by ${owner} beside the other locks`,
+  );
 }
 
 function verifyCount(section: string, found: number, announced: number): void {
