@@ -24,6 +24,7 @@ const exported = Object.keys(manifest.exports).filter((path) => path !== './pack
 let folder: string;
 let stage: string;
 let packed: string[];
+let ferry: string;
 
 /** A user's environment: their own Node and npm, nothing of this repository on PATH. */
 function asUser(): NodeJS.ProcessEnv {
@@ -61,6 +62,7 @@ before(() => {
   run(process.execPath, [resolve('tools/npm/build.ts')], stage);
   const [{ filename, files }] = JSON.parse(run('npm', ['pack', '--json'], stage));
   packed = files.map(({ path }: { path: string }) => path).sort();
+  ferry = join(folder, 'node_modules/.bin/ferry');
   writeFileSync(join(folder, 'package.json'), '{ "private": true, "type": "module" }');
   run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', join(stage, filename)], folder);
 });
@@ -111,11 +113,14 @@ test('no compiled module loads a TypeScript file', () => {
 });
 
 test('the installed command runs, whatever Node is on PATH', () => {
-  assert.match(
-    run(join(folder, 'node_modules/.bin/ferry'), ['--version'], folder),
-    new RegExp(`\\b${manifest.version}\\b`),
-  );
-  assert.match(run(join(folder, 'node_modules/.bin/ferry'), ['--help'], folder), /migrate/);
+  assert.match(run(ferry, ['--version'], folder), new RegExp(`\\b${manifest.version}\\b`));
+  assert.match(run(ferry, ['--help'], folder), /migrate/);
+});
+
+test('installed, it serves devices, moves state between them and shows it', () => {
+  const capabilities = run(ferry, ['serve', 'fs', '--print-capabilities'], folder);
+  assert.equal(JSON.parse(capabilities).type, 'fs');
+  assert.match(run(ferry, ['demo', '--embedded'], folder), /All of it survived the move/);
 });
 
 test('every sub-path can be imported from the installed package', () => {
