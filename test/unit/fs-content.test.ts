@@ -154,6 +154,10 @@ test('a huge sparse file costs the pages it has, and offsets end where exact num
   assert.equal(file.pages, 1);
   assert.equal(file.seekData(0), 2 ** 40 - PAGE_SIZE);
   assert.equal(file.seekHole(0), 0);
+  for (const outside of [-1, -(2 ** 40), 2 ** 40]) {
+    assert.equal(file.seekData(outside), -Errno.ENXIO);
+    assert.equal(file.seekHole(outside), -Errno.ENXIO);
+  }
   assert.equal(file.seekHole(2 ** 40 - 1), 2 ** 40);
   assert.equal(file.truncate(MAX_FILE_SIZE), 0);
   assert.equal(file.truncate(MAX_FILE_SIZE + 4096), -Errno.EFBIG);

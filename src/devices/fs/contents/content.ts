@@ -151,10 +151,11 @@ export class FileContent {
 
   /** lseek(2) with SEEK_DATA: where the next written page begins at or after `offset`, or -ENXIO. */
   seekData(offset: number): number {
+    if (offset < 0) return -Errno.ENXIO;
     let extent = this.extentFrom(pageOf(offset));
     while (extent !== undefined && !extent.written) extent = this.extentFrom(extent.page + extent.count);
     const found = extent === undefined ? this.size : Math.max(offset, extent.page * PAGE_SIZE);
-    return offset >= 0 && found < this.size ? found : -Errno.ENXIO;
+    return found < this.size ? found : -Errno.ENXIO;
   }
 
   /** lseek(2) with SEEK_HOLE: where the next hole begins at or after `offset`, the file's end at the latest, or -ENXIO. */
