@@ -225,6 +225,8 @@ test('a copy keeps holes, stops at the end, and overlapping ranges of one file a
   assert.equal(from.copyRange(0, from, 10, 20), -Errno.EINVAL);
   assert.equal(from.copyRange(0, from, 100, 100), 100);
   assert.equal(from.copyRange(1e6, to, 0, 10), 0);
+  assert.equal(from.copyRange(-1, to, 0, 10), -Errno.EINVAL);
+  assert.equal(from.copyRange(0, to, -1, 10), -Errno.EINVAL);
   assert.equal(from.copyRange(0, to, MAX_FILE_SIZE, 10), -Errno.EFBIG);
 });
 

@@ -172,9 +172,11 @@ export class FileContent {
 
   /**
    * copy_file_range(2): copy `length` bytes from `offset` of this file to `targetOffset` of `target`; holes stay holes.
-   * Returns how many were there, -EINVAL when both ranges are in one file and overlap, -EFBIG, or -ENOSPC.
+   * Returns how many were there, -EINVAL when both ranges are in one file and overlap or one begins before its file,
+   * -EFBIG, or -ENOSPC.
    */
   copyRange(offset: number, target: FileContent, targetOffset: number, length: number): number {
+    if (offset < 0 || targetOffset < 0) return -Errno.EINVAL;
     const wanted = Math.min(length, this.size - offset);
     if (wanted <= 0) return 0;
     if (targetOffset + wanted > MAX_FILE_SIZE) return -Errno.EFBIG;
