@@ -96,6 +96,7 @@ export function lseek(serving: Serving, x: Exchange): number {
   if (whence !== SEEK_DATA && whence !== SEEK_HOLE) return -Errno.EINVAL;
   const content = file.inode.content!;
   const offset = x.i64(at.offset);
+  if (offset < 0) return -Errno.ENXIO;
   const found = whence === SEEK_DATA ? content.seekData(offset) : content.seekHole(offset);
   if (found < 0) return found;
   x.put64(LseekOut.offsets.offset, found);

@@ -105,11 +105,6 @@ export class Directory {
       this.#order = this.#order.filter((kept) => kept.inode !== undefined);
   }
 
-  /** The first entry after `cookie` in the order of the directory, or undefined at its end. */
-  after(cookie: number): DirectoryEntry | undefined {
-    return this.at(this.indexAfter(cookie));
-  }
-
   /** The index from which `at` yields the entries after `cookie`; good until the directory changes. */
   indexAfter(cookie: number): number {
     let low = 0;

@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict';
+import { type DeferredRequest, LATER, type Request } from '../../src/device/index.ts';
+import { createFsDevice, type FsDevice } from '../../src/devices/fs/index.ts';
+import { encodeRequest, FuseClient, type FuseRequest, replyRoom, requests } from '../../src/fuse/index.ts';
+import { DescriptorChain } from '../../src/virtio/index.ts';
+
+const MIB = 2 ** 20;
+
+/** What came back for one chain: the bytes written, or undefined while the request is deferred. */
+export type Answer = Uint8Array | undefined;
+
+/** A request that the device has deferred. */
+class Deferral implements DeferredRequest {
+  readonly queue: number;
+  readonly writable: DescriptorChain['writable'];
+  readonly #area: Uint8Array;
+  abandoned = false;
+  answer: Answer = undefined;
+
+  constructor(queue: number, chain: DescriptorChain, area: Uint8Array) {
+    this.queue = queue;
+    this.writable = chain.writable;
+    this.#area = area;
+  }
+
+  complete(): void {
+    if (!this.abandoned) this.answer = this.#area.slice(0, this.writable.written);
+  }
+}
+
+/** Cuts `bytes` into segments of at most `piece` bytes, as a driver spreads a request over pages. */
+function spread(segments: DescriptorChain['readable']['segments'], bytes: Uint8Array, piece: number): void {
+  for (let at = 0; at < bytes.length; at += piece)
+    segments.push(bytes, at, Math.min(piece, bytes.length - at));
+}
+
+/** A guest without a machine: hands chains over plain arrays to a device, one at a time. */
+export class Guest implements Disposable {
+  readonly device: FsDevice;
+  readonly client: FuseClient;
+  /** Longest segment of the chains that are made. */
+  piece = 4096;
+  #last: Deferral | undefined;
+
+  constructor(options: Record<string, unknown> = {}) {
+    this.device = createFsDevice({ memory: 64 * MIB, ...options });
+    this.client = new FuseClient((bytes, room) => {
+      const answer = this.send(bytes, room);
+      if (answer === undefined) throw new Error('The request was deferred');
+      return answer;
+    });
+  }
+
+  /** A guest that has mounted the file system. */
+  static mounted(options: Record<string, unknown> = {}): Guest {
+    const guest = new Guest(options);
+    guest.client.init();
+    return guest;
+  }
+
+  /** Hand over a chain: `bytes` to read and `room` bytes to write. */
+  send(bytes: Uint8Array, room: number, queue = 1): Answer {
+    const chain = new DescriptorChain();
+    chain.clear(0);
+    const area = new Uint8Array(room);
+    spread(chain.readable.segments, bytes, this.piece);
+    spread(chain.writable.segments, area, this.piece);
+    let deferral: Deferral | undefined;
+    const request: Request = {
+      queue,
+      readable: chain.readable,
+      writable: chain.writable,
+      defer: () => {
+        deferral = new Deferral(queue, chain, area);
+        return deferral;
+      },
+    };
+    if (this.device.handle(request) === LATER) {
+      this.#last = deferral;
+      return undefined;
+    }
+    return area.slice(0, chain.writable.written);
+  }
+
+  /** Send a request that the device is to defer. */
+  sendLater(request: FuseRequest, unique: bigint): Deferral {
+    const answer = this.send(encodeRequest(request, unique), replyRoom(request));
+    if (answer !== undefined || this.#last === undefined)
+      throw new Error(`Answered at once: ${Buffer.from(answer ?? []).toString('hex')}`);
+    return this.#last;
+  }
+
+  [Symbol.dispose](): void {
+    this.device[Symbol.dispose]();
+  }
+}
+
+/** Assert that the file system answers with this error. */
+export function fails(errnoName: string, call: () => unknown): void {
+  assert.throws(call, { name: 'FuseError', errnoName });
+}
+
+/** The names in a directory, in its order, read `size` bytes at a time. */
+export function namesIn(guest: Guest, node: number, size = 4096): string[] {
+  const { client } = guest;
+  const handle = client.opendir(node);
+  const names: string[] = [];
+  for (let cookie = 0; ; ) {
+    const entries = client.readdir(node, handle, cookie, size);
+    if (entries.length === 0) break;
+    for (const { name } of entries) names.push(Buffer.from(name).toString('latin1'));
+    cookie = entries.at(-1)!.cookie;
+  }
+  client.call(requests.releasedir(node, handle));
+  return names;
+}
