@@ -65,7 +65,7 @@ export class DeviceLoop implements Disposable {
     return this.#poller.watch(group, fd, Poll.in, callback);
   }
 
-  /** End `run` before it sleeps again. */
+  /** End `run` before it sleeps again. Called from within a callback. */
   stop(): void {
     this.#stopping = true;
   }
@@ -75,8 +75,9 @@ export class DeviceLoop implements Disposable {
     let lastPoll = performance.now();
     let idleSince: number | undefined;
     let slept = false;
-    while (!this.#stopping) {
+    for (;;) {
       this.instance.tick();
+      if (this.#stopping) return;
       const served = this.instance.serve();
       const now = performance.now();
       if (served > 0) {

@@ -2,13 +2,14 @@
  * Entry of the worker thread that a device lives on. Once it serves, this thread never returns to its event loop until
  * the end: whatever concerns it goes through the poll loop.
  */
+import { once } from 'node:events';
 import { receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { asError, FerryError } from '../errors.ts';
 import { drainEventfd, Fd } from '../sys/index.ts';
 import type { Device } from './device.ts';
 import { DeviceLoop } from './device-loop.ts';
 import { DeviceError } from './errors.ts';
-import type { ThreadMessage, ThreadRequest, ThreadStart } from './thread-messages.ts';
+import type { ThreadMessage, ThreadPlace, ThreadRequest, ThreadStart } from './thread-messages.ts';
 
 type Received = { readonly message: { readonly id: number; readonly request: ThreadRequest } };
 
@@ -64,20 +65,30 @@ function serveRequests(loop: DeviceLoop): void {
   }
 }
 
+/** Ask for the socket of a device that is there, so that nobody finds a socket without one. */
+async function askForPlace(device: string): Promise<ThreadPlace> {
+  const answered = once(start.port, 'message');
+  send({ kind: 'made', device });
+  const [place] = (await answered) as [ThreadPlace];
+  start.port.removeAllListeners('message');
+  return place;
+}
+
 let device: string | undefined;
 using control = new Fd(start.control, 'control');
-const socket = new Fd(start.source.number, 'front end');
 try {
   const made = await makeDevice();
   device = made.identity.name;
-  using loop = new DeviceLoop(made, { kind: start.source.kind, socket }, start.settings, (message) =>
+  const { kind, number } = await askForPlace(device);
+  const socket = new Fd(number, 'front end');
+  using loop = new DeviceLoop(made, { kind, socket }, start.settings, (message) =>
     send({ kind: 'log', message }),
   );
   using _watch = loop.watch('control', control, () => {
     drainEventfd(control.number);
     serveRequests(loop);
   });
-  send({ kind: 'ready', device });
+  send({ kind: 'ready' });
   loop.run();
 } catch (error) {
   const { message, stack = message } = asError(error);
@@ -88,6 +99,5 @@ try {
       : { kind: 'failed', device, code: 'ERR_DEVICE', message: stack },
   );
 } finally {
-  socket[Symbol.dispose]();
   start.port.close();
 }

@@ -2,7 +2,7 @@ import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from '
 import { asError, DeadlineError, FerryError } from '../errors.ts';
 import { createEventfd, type Fd, signalEventfd } from '../sys/index.ts';
 import { DeviceError } from './errors.ts';
-import { inheritSocket, listenForFrontEnds, type ServedSocket } from './front-end-socket.ts';
+import { type FrontEndPlace, inheritedPlace, socketPlace } from './front-end-socket.ts';
 import { DEFAULT_SETTINGS, type DeviceSettings } from './settings.ts';
 import type { InstanceStatus } from './status.ts';
 import type { ThreadAnswers, ThreadMessage, ThreadRequest, ThreadStart } from './thread-messages.ts';
@@ -33,7 +33,10 @@ export interface ServeOptions extends Partial<DeviceSettings> {
   readonly signals?: boolean;
 }
 
-/** A device that is being served. Disposing of it is an orderly end. */
+/**
+ * A device that is being served. Disposing of it is an orderly end; it rejects with a failure of the device only where
+ * nobody asked for `ended`.
+ */
 export interface Server extends AsyncDisposable {
   /** Name of the device. */
   readonly device: string;
@@ -62,8 +65,8 @@ export async function serve(options: ServeOptions): Promise<Server> {
       'ERR_SERVE_OPTIONS',
       'Exactly one of socketPath and fd says where front ends come from',
     );
-  const socket = socketPath === undefined ? inheritSocket(fd!) : listenForFrontEnds(socketPath);
-  const server = new ThreadServer(options, socket);
+  const place = socketPath === undefined ? inheritedPlace(fd!) : socketPlace(socketPath);
+  const server = new ThreadServer(options, place);
   try {
     await server.ready;
     return server;
@@ -83,16 +86,17 @@ interface Waiting {
 class ThreadServer implements Server {
   device = 'device';
   readonly ready: Promise<void>;
-  readonly ended: Promise<void>;
+  readonly #ended: Promise<void>;
   readonly #worker: Worker;
   readonly #port: MessagePort;
   readonly #control: Fd;
   readonly #log: (line: string) => void;
   readonly #waiting = new Map<number, Waiting>();
   #failure: Error | undefined;
+  #endIsAwaited = false;
   #nextId = 1;
 
-  constructor(options: ServeOptions, socket: ServedSocket) {
+  constructor(options: ServeOptions, place: FrontEndPlace) {
     const { module, factory = 'createDevice', signals = true } = options;
     this.#log = options.log ?? ((line) => process.stderr.write(`${line}\n`));
     this.#control = createEventfd('control of the device thread');
@@ -102,7 +106,6 @@ class ThreadServer implements Server {
       module: String(module),
       factory,
       options: options.options,
-      source: { kind: socket.kind, number: socket.socket.release() },
       control: this.#control.duplicate().release(),
       port: port2,
       settings: settingsOf(options),
@@ -111,23 +114,23 @@ class ThreadServer implements Server {
     const ready = Promise.withResolvers<void>();
     const ended = Promise.withResolvers<void>();
     this.ready = ready.promise;
-    this.ended = ended.promise;
+    this.#ended = ended.promise;
     const stopOnSignal = () =>
       void this.stop().catch(() => this.#log(`${this.device}: ended with a failure`));
     // A thread that sleeps in poll(2) would keep a process that exits from ending
     const wake = () => signalEventfd(this.#control.number);
     process.on('exit', wake);
     if (signals) for (const signal of STOP_SIGNALS) process.once(signal, stopOnSignal);
-    port1.on('message', (message: ThreadMessage) => this.#receive(message, ready.resolve));
+    port1.on('message', (message: ThreadMessage) => this.#receive(message, place, ready.resolve));
     this.#worker.on('error', (error) => {
       this.#failure ??= this.#failed(asError(error).message, error);
     });
     this.#worker.once('exit', () => {
       process.off('exit', wake);
       for (let last = receiveMessageOnPort(port1); last !== undefined; last = receiveMessageOnPort(port1))
-        this.#receive(last.message, ready.resolve);
+        this.#receive(last.message, place, ready.resolve);
       for (const signal of STOP_SIGNALS) process.off(signal, stopOnSignal);
-      socket.unlink();
+      place.close();
       port1.close();
       this.#control[Symbol.dispose]();
       const gone = this.#failure ?? this.#failed('it has ended');
@@ -136,6 +139,11 @@ class ThreadServer implements Server {
       if (this.#failure === undefined) ended.resolve();
       else ended.reject(this.#failure);
     });
+  }
+
+  get ended(): Promise<void> {
+    this.#endIsAwaited = true;
+    return this.#ended;
   }
 
   async status(): Promise<InstanceStatus> {
@@ -161,14 +169,18 @@ class ThreadServer implements Server {
       void this.#worker.terminate().catch(() => undefined);
     }, STOP_WITHIN);
     try {
-      await this.ended;
+      await this.#ended;
     } finally {
       clearTimeout(force);
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.stop();
+    try {
+      await this.stop();
+    } catch (error) {
+      if (!this.#endIsAwaited) throw error;
+    }
   }
 
   #send(request: ThreadRequest): number {
@@ -197,10 +209,13 @@ class ThreadServer implements Server {
     }
   }
 
-  #receive(message: ThreadMessage, ready: () => void): void {
+  #receive(message: ThreadMessage, place: FrontEndPlace, ready: () => void): void {
     switch (message.kind) {
-      case 'ready':
+      case 'made':
         this.device = message.device;
+        this.#openPlace(place);
+        break;
+      case 'ready':
         ready();
         break;
       case 'log':
@@ -220,6 +235,17 @@ class ThreadServer implements Server {
             : `The ${message.device} device failed: ${message.message}`,
         );
         break;
+    }
+  }
+
+  /** The device is there: now front ends may come. Where they cannot, the thread is not needed. */
+  #openPlace(place: FrontEndPlace): void {
+    try {
+      const { kind, socket } = place.open();
+      this.#port.postMessage({ kind, number: socket.release() });
+    } catch (error) {
+      this.#failure = asError(error);
+      void this.#worker.terminate().catch(() => undefined);
     }
   }
 

@@ -2,18 +2,23 @@ import type { MessagePort } from 'node:worker_threads';
 import type { DeviceSettings } from './settings.ts';
 import type { InstanceStatus } from './status.ts';
 
-/** Which device a thread serves, and to whom. Plain data: it goes from thread to thread. */
+/** Which device a thread serves. Plain data: it goes from thread to thread. */
 export interface ThreadStart {
   /** URL of the author's module. */
   readonly module: string;
   /** Name of the function there that makes the device of `options`. */
   readonly factory: string;
   readonly options: unknown;
-  readonly source: { readonly kind: 'listening' | 'connected'; readonly number: number };
   /** An eventfd: signalled when there is a message on `port`. */
   readonly control: number;
   readonly port: MessagePort;
   readonly settings: DeviceSettings;
+}
+
+/** The first message to the device thread: where its front ends come from, as the number of a socket. */
+export interface ThreadPlace {
+  readonly kind: 'listening' | 'connected';
+  readonly number: number;
 }
 
 /** What the main thread asks of the device thread. `stop` has no answer but the thread's end. */
@@ -32,9 +37,13 @@ export interface ThreadAnswers {
   readonly release: boolean;
 }
 
-/** From the device thread. `failed` is the last one, with the device's name where there was a device. */
+/**
+ * From the device thread: `made` asks for a `ThreadPlace`, `ready` says that front ends are served from now on. `failed` is
+ * the last one, with the device's name where there was a device.
+ */
 export type ThreadMessage =
-  | { readonly kind: 'ready'; readonly device: string }
+  | { readonly kind: 'made'; readonly device: string }
+  | { readonly kind: 'ready' }
   | { readonly kind: 'log'; readonly message: string }
   | { readonly kind: 'answer'; readonly id: number; readonly value: unknown }
   | { readonly kind: 'refusal'; readonly id: number; readonly code: string; readonly message: string }

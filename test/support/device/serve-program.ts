@@ -11,9 +11,14 @@ const modules: Readonly<Record<string, string>> = {
 };
 const module = new URL(modules[device]!, import.meta.url);
 const where = 'fd' in settings ? {} : { socketPath: path };
-await using server = await serve({ module, options, ...where, ...settings });
-await using _control = await ControlServer.listen(controlPath(path), server, {
-  program: fileURLToPath(import.meta.url),
-  version: '0',
-});
-await server.ended;
+try {
+  await using server = await serve({ module, options, ...where, ...settings });
+  await using _control = await ControlServer.listen(controlPath(path), server, {
+    program: fileURLToPath(import.meta.url),
+    version: '0',
+  });
+  await server.ended;
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}

@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,16 +20,26 @@ export interface ServedOptions {
   readonly fds?: readonly number[];
 }
 
+interface Heard {
+  readonly lines: string[];
+  readonly events: EventEmitter;
+}
+
 /** A device in a process of its own. */
 export class Served implements AsyncDisposable {
   readonly path: string;
   readonly process: LaunchedProcess;
-  readonly lines: string[];
+  readonly #heard: Heard;
 
-  private constructor(path: string, process: LaunchedProcess, lines: string[]) {
+  private constructor(path: string, process: LaunchedProcess, heard: Heard) {
     this.path = path;
     this.process = process;
-    this.lines = lines;
+    this.#heard = heard;
+  }
+
+  /** What it has said so far. */
+  get lines(): readonly string[] {
+    return this.#heard.lines;
   }
 
   get controlPath(): string {
@@ -38,13 +49,31 @@ export class Served implements AsyncDisposable {
   /** The example as its author starts it. */
   static example(folder: string, name = 'tally'): Promise<Served> {
     const path = join(folder, `${name}.sock`);
-    return Served.#launch(path, name, [EXAMPLE, path], []);
+    return Served.#launch(path, name, [EXAMPLE, path], [], path);
   }
 
   /** A device with its settings, and a control socket. */
   static start(folder: string, options: ServedOptions, name: string = options.device): Promise<Served> {
     const path = join(folder, `${name}.sock`);
-    return Served.#launch(path, name, [PROGRAM, JSON.stringify({ ...options, path })], options.fds ?? []);
+    const args = [PROGRAM, JSON.stringify({ ...options, path })];
+    // It comes last
+    return Served.#launch(path, name, args, options.fds ?? [], controlPath(path));
+  }
+
+  /** Start a device that is to end by itself, and return what it said. */
+  static async refusal(
+    folder: string,
+    options: ServedOptions,
+    name: string = options.device,
+  ): Promise<string> {
+    const path = join(folder, `${name}.sock`);
+    await using child = await launchProcess({
+      name,
+      command: [process.execPath, ...process.execArgv, PROGRAM, JSON.stringify({ ...options, path })],
+      fds: options.fds ?? [],
+    });
+    const { code } = await child.ended(10_000);
+    return `exit code ${code}: ${child.tail}`;
   }
 
   static async #launch(
@@ -52,21 +81,30 @@ export class Served implements AsyncDisposable {
     name: string,
     args: readonly string[],
     fds: readonly number[],
+    sign: string,
   ): Promise<Served> {
-    const lines: string[] = [];
+    const heard: Heard = { lines: [], events: new EventEmitter() };
     const child = await launchProcess({
       name,
       command: [process.execPath, ...process.execArgv, ...args],
       fds,
-      onLine: (line) => lines.push(line),
+      onLine: (line) => {
+        heard.lines.push(line);
+        heard.events.emit('line');
+      },
     });
     try {
-      if (fds.length === 0) await waitForSocket(path, { child });
+      await waitForSocket(sign, { child });
     } catch (error) {
       await child.stop();
       throw error;
     }
-    return new Served(path, child, lines);
+    return new Served(path, child, heard);
+  }
+
+  /** Resolves when it has said something that matches `pattern`. */
+  async said(pattern: RegExp): Promise<void> {
+    while (!this.lines.some((line) => pattern.test(line))) await once(this.#heard.events, 'line');
   }
 
   /** How the process ends by itself, within five seconds. */
