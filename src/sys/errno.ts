@@ -5,7 +5,12 @@ import { errno } from './libc.ts';
 /** Linux error numbers by name, as the running kernel's architecture has them. */
 export const Errno = constants.errno;
 
-const names = new Map<number, string>(Object.entries(Errno).map(([name, value]) => [value, name]));
+/** Second names of numbers that are known by another one. */
+const ALIASES: ReadonlySet<string> = new Set(['EWOULDBLOCK', 'ENOTSUP']);
+
+const names = new Map<number, string>(
+  Object.entries(Errno).flatMap(([name, value]) => (ALIASES.has(name) ? [] : [[value, name]])),
+);
 
 /** `ENOENT` for 2, and so on; `errno 9999` for a number that has no name. */
 export function errnoName(number: number): string {

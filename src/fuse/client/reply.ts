@@ -26,7 +26,7 @@ export function decodeReply(bytes: Uint8Array): FuseReply {
     throw new DecodeError('ERR_FUSE_REPLY', 'reply error', `${error} is no negative errno`, 4);
   if (error !== 0 && length !== OUT_HEADER)
     throw new DecodeError('ERR_FUSE_REPLY', 'reply length', `${length} bytes beside error ${error}`, 0);
-  return { unique, error: -error, body: bytes.subarray(OUT_HEADER) };
+  return { unique, error: Math.abs(error), body: bytes.subarray(OUT_HEADER) };
 }
 
 /** What a name stands for. */
