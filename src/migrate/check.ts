@@ -72,12 +72,17 @@ export async function check(move: Move, sides: Sides): Promise<NextPhase> {
     name: 'ended',
     ending: {
       outcome: 'planned',
-      why: 'Nothing speaks against the move; nothing was touched',
+      why: `Nothing forbids the move${warnings(findings)}; nothing was touched`,
       guestAt: 'source',
       guestState: plan.state,
       nextSteps: ['Run the same command without --dry-run'],
     },
   };
+}
+
+function warnings(findings: readonly Finding[]): string {
+  const count = findings.filter(({ verdict }) => verdict === 'warn').length;
+  return count === 0 ? '' : `, ${count === 1 ? 'one check warns' : `${count} checks warn`}`;
 }
 
 function show(move: Move, findings: readonly Finding[]): void {

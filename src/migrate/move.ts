@@ -23,6 +23,9 @@ export interface Cause {
   readonly wanted?: boolean;
 }
 
+/** Code of the cause that somebody else completed the move: nobody here knows then what else they did. */
+export const INTERFERED = 'interfered';
+
 /** A phase with what is known in it. */
 export type Phase =
   | { readonly name: 'connect' }

@@ -1,7 +1,7 @@
 import type { MigrationInfo } from '../qmp/index.ts';
 import { CONVERGENCE, Convergence } from './convergence.ts';
 import { type Look, lookAtMigration, whyFailed } from './look.ts';
-import { type Cause, type Move, type NextPhase, now, type Sides } from './move.ts';
+import { type Cause, INTERFERED, type Move, type NextPhase, now, type Sides } from './move.ts';
 import type { Plan } from './plan.ts';
 import { ProgressMeter } from './progress.ts';
 import { DowntimeRamp } from './ramp.ts';
@@ -66,10 +66,9 @@ export async function limitDowntime(move: Move, { source }: Sides, downtimeMs: n
 async function ended(move: Move, { destination }: Sides, info: MigrationInfo): Promise<Cause> {
   if (info.status === 'failed')
     return { code: 'qemu-failed', text: await whyFailed(info, destination, move.timings.goMs, move.force) };
-  return {
-    code: 'interfered',
-    text: `The migration is ${info.status ?? 'gone'} though it was to wait before the switchover: somebody else drives this QEMU too`,
-  };
+  if (info.status === 'cancelled')
+    return { code: 'cancelled-elsewhere', text: 'Somebody else cancelled the migration' };
+  return { code: INTERFERED, text: 'The migration completed though it was to wait before the switchover' };
 }
 
 function remaining({ ram }: MigrationInfo): string {

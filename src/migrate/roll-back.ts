@@ -1,9 +1,9 @@
 import { asError } from '../errors.ts';
 import { QmpUnansweredError } from '../qmp/index.ts';
 import { isGoingOn, lookAtGuest, lookAtMigration, refusal } from './look.ts';
-import type { Cause, Move, Sides } from './move.ts';
+import { type Cause, INTERFERED, type Move, type Sides } from './move.ts';
 import type { Plan } from './plan.ts';
-import { forcedEnd, lostBeforeSwitchover, lostInSwitchover } from './unknown.ts';
+import { forcedEnd, interfered, lostBeforeSwitchover, lostInSwitchover } from './unknown.ts';
 import type { Ending } from './verdict.ts';
 import { Wake } from './wake.ts';
 
@@ -12,6 +12,7 @@ import { Wake } from './wake.ts';
  * to run at the source only if the destination was never told to start it, or said that it did not.
  */
 export async function rollBack(move: Move, sides: Sides, plan: Plan, cause: Cause): Promise<Ending> {
+  if (cause.code === INTERFERED) return interfered(sides, cause.text);
   move.note(`Rolling back: ${cause.text}`);
   const settled = move.done.migrating ? await settle(move, sides) : 'settled';
   if (settled === 'forced')
@@ -141,7 +142,7 @@ function atSource(
   shut: Shut,
 ): Ending {
   const steps: Record<Shut, string[]> = {
-    'left-waiting': [`${destination.name} still waits for a guest`],
+    'left-waiting': [`${destination.name} still waits for a guest, which it will not start by itself`],
     gone: ['Start the destination anew before you try again'],
     told: ['Start the destination anew before you try again'],
     unreachable: [

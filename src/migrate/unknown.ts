@@ -32,6 +32,20 @@ function afterSwitchover({ source, destination }: Sides): string[] {
   ];
 }
 
+/** Somebody else drives the same QEMUs: nothing is undone, because the guest may run at the destination by now. */
+export function interfered({ source, destination }: Sides, what: string): Ending {
+  return {
+    outcome: 'unknown',
+    code: 'interfered',
+    why: `${what}: somebody else drives ${source.name} too. Neither side was started or stopped from here`,
+    guestAt: 'unknown',
+    nextSteps: [
+      `Ask ${destination.name}: query-status. If it is running, the guest is there`,
+      `If it waits, stopped: send cont there, and never to ${source.name}`,
+    ],
+  };
+}
+
 /** `cont` was sent to the destination and nobody can tell whether it arrived. */
 export function lostInCommit({ source, destination }: Sides, what: string): Ending {
   return {

@@ -12,7 +12,7 @@ import {
   type PhaseName,
   type Verdict,
 } from '../../src/migrate/index.ts';
-import { testPeers } from '../guest/index.ts';
+import { shareFolder, testPeers } from '../guest/index.ts';
 import { type PlainVm, type VmOptions, Yard } from './plain-vm.ts';
 
 const QUICK = { silenceMs: 1_000, giveUpMs: 2_500, reconnectMs: 500, quitMs: 500, confirmMs: 3_000 };
@@ -154,7 +154,7 @@ for (const phase of ['pre-copy', 'switchover'] as const) {
 
 test('the destination killed as everything has arrived: it was never told to run, so the source goes on', async () => {
   await using vms = await pair();
-  // Stopped first: it cannot take `cont` between the signal and its end
+  // The signal races with `cont`: either it was never sent, or its fate is not known
   const verdict = await move(vms, {}, { commit: () => vms.destination.signal('SIGKILL') });
   if (verdict.outcome === 'rolled-back') await assertAtSource(vms, verdict);
   else {
@@ -245,6 +245,42 @@ for (const { what, id, source, destination } of REFUSALS) {
     assert.ok(verdict.nextSteps.length > 0);
     assert.deepEqual([await here.capabilities(), await there.capabilities()], [[], []]);
     assert.ok(await here.ticks());
+  });
+}
+
+test('what the destination cannot load is warned of, and told in its own words when it fails; the guest goes on', async () => {
+  const rng = { args: ['-device', 'virtio-rng-pci,id=rng0'] };
+  await using vms = await pair({ from: '10.0', to: '11.1', source: rng, destination: rng });
+  const verdict = await move(vms);
+  const warned = verdict.findings.find(({ id }) => id === 'queue-sizes');
+  assert.equal(warned?.verdict, 'warn');
+  assert.match(warned.found, /rng0 \(virtio-rng-pci\) with queues of 1024/);
+  assert.equal(verdict.outcome, 'rolled-back', verdict.why);
+  assert.match(verdict.why, /virtio-rng.*Sibling indicated error/);
+  await assertAtSource(vms, verdict);
+});
+
+for (const [from, to] of [
+  ['10.0', '11.1'],
+  ['11.1', '10.0'],
+] as const) {
+  test(`a machine with virtiofsd moves from QEMU ${from} to ${to}`, async () => {
+    await using here = await shareFolder();
+    await using there = await shareFolder();
+    const device = (socket: string) => [
+      ...['-chardev', `socket,id=fs,path=${socket}`],
+      ...['-device', 'vhost-user-fs-pci,id=fs0,chardev=fs,tag=share,queue-size=1024'],
+    ];
+    await using vms = await pair({
+      from,
+      to,
+      source: { args: device(here.socket) },
+      destination: { args: device(there.socket) },
+    });
+    const verdict = await move(vms);
+    assert.equal(verdict.outcome, 'moved', verdict.why);
+    assert.ok(await vms.destination.ticks());
+    assert.match(verdict.findings.find(({ id }) => id === 'shared-memory')?.found ?? '', /shared, for fs0/);
   });
 }
 

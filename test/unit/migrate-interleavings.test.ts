@@ -239,6 +239,25 @@ test('after a move the back ends of the source are fenced, those of the destinat
   assert.deepEqual(told, ['release /destination.sock']);
 });
 
+test('a move that somebody else completes is neither undone nor repeated', async () => {
+  await using world = await World.create();
+  const verdict = await migrate({
+    source: world.source.path,
+    destination: world.destination.path,
+    uri: 'tcp:127.0.0.1:4444',
+    timings: SHORT,
+    onEvent: (event) => {
+      if (event.type !== 'phase' || event.phase !== 'pre-copy') return;
+      world.arrive();
+      world.destination.set('running');
+    },
+  });
+  assert.equal(verdict.outcome, 'unknown', verdict.why);
+  assert.equal(verdict.code, 'interfered');
+  assertTrue(world, verdict, 'completed elsewhere');
+  assert.ok(world.destination.runs, 'the guest was shut down');
+});
+
 test('an end that is forced says what it leaves', async () => {
   await using world = await World.create({
     role: 'source',

@@ -205,7 +205,7 @@ export class World implements AsyncDisposable {
           if (source.status === 'running') source.set('finish-migrate');
           source.monitor?.event('STOP');
           source.migrate('pre-switchover');
-        } else if (migration === 'device') this.#arrive();
+        } else if (migration === 'device') this.arrive();
         return answer;
       }
       case 'migrate-continue':
@@ -228,7 +228,7 @@ export class World implements AsyncDisposable {
   }
 
   /** The destination has loaded everything, and the return path has said so. */
-  #arrive(): void {
+  arrive(): void {
     const { source, destination } = this;
     if (!destination.alive) return;
     destination.set(destination.autostart ? 'running' : 'paused');
