@@ -16,6 +16,8 @@ export interface FerryOptions {
   readonly further?: readonly string[];
   /** Added to the process's environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Called with every line that it says. */
+  readonly onLine?: (line: string) => void;
 }
 
 /** A `ferry serve fs` in a process of its own; disposing of it ends it. */
@@ -33,13 +35,14 @@ export interface FerryProcess extends AsyncDisposable {
 
 /** Starts `ferry serve fs` and returns when both its sockets listen. */
 export async function launchFerry(options: FerryOptions = {}): Promise<FerryProcess> {
-  const { memory = '512M', further = [], env } = options;
+  const { memory = '512M', further = [], env, onLine } = options;
   const folder = options.socket === undefined ? await mkdtemp(join(tmpdir(), 'ferry-serve-')) : undefined;
   const socket = options.socket ?? join(folder ?? '', 'fs.sock');
   const child = await launchProcess({
     name: 'ferry serve fs',
     command: [program, 'serve', 'fs', '--memory', memory, '--socket-path', socket, ...further],
     ...(env !== undefined && { env }),
+    ...(onLine !== undefined && { onLine }),
   });
   const end = async () => {
     await child.stop();
