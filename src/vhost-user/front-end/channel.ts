@@ -1,6 +1,7 @@
-import { DeadlineError, DecodeError, FerryError } from '../../errors.ts';
+import { DeadlineError, DecodeError, FerryError, SystemError } from '../../errors.ts';
 import {
   closeAll,
+  Errno,
   type Fd,
   Poll,
   PollSet,
@@ -86,7 +87,8 @@ export class Channel implements Disposable {
     let sent = 0;
     while (sent < message.length) {
       const numbers = sent === 0 ? fds.map((fd) => fd.number) : [];
-      const count = sendMessage(this.#socket, message.subarray(sent), numbers, { dontWait: true });
+      const rest = message.subarray(sent);
+      const count = connected(request, () => sendMessage(this.#socket, rest, numbers, { dontWait: true }));
       if (count === WOULD_BLOCK) this.#wait(Poll.out, end, `Sending ${requestName(request)}`);
       else sent += count;
     }
@@ -119,13 +121,10 @@ export class Channel implements Disposable {
     const bytes = new Uint8Array(length);
     let got = 0;
     while (got < length) {
-      const count = receiveMessage(this.#socket, bytes.subarray(got), fds, { dontWait: true });
+      const rest = bytes.subarray(got);
+      const count = connected(request, () => receiveMessage(this.#socket, rest, fds, { dontWait: true }));
       if (count === WOULD_BLOCK) this.#wait(Poll.in, end, `The answer to ${requestName(request)}`);
-      else if (count === 0)
-        throw new FerryError(
-          'ERR_DISCONNECTED',
-          `The back end hung up instead of answering ${requestName(request)}`,
-        );
+      else if (count === 0) throw hungUp(request);
       else got += count;
     }
     return bytes;
@@ -137,6 +136,22 @@ export class Channel implements Disposable {
     if (left <= 0 || (this.#poll.wait(Math.ceil(left)) === 0 && performance.now() >= end))
       throw new DeadlineError(what, this.#deadline);
   }
+}
+
+/** Call the kernel; a back end that has gone shows in several ways, depending on what it had left unread. */
+function connected(request: number, call: () => number): number {
+  try {
+    return call();
+  } catch (error) {
+    const gone: readonly number[] = [Errno.EPIPE, Errno.ECONNRESET];
+    if (error instanceof SystemError && gone.includes(error.errno)) throw hungUp(request, error);
+    throw error;
+  }
+}
+
+function hungUp(request: number, cause?: Error): FerryError {
+  const message = `The back end hung up instead of answering ${requestName(request)}`;
+  return new FerryError('ERR_DISCONNECTED', message, { cause });
 }
 
 function replyError(field: string, message: string, offset?: number): DecodeError {
