@@ -1,0 +1,45 @@
+/** Faults of the device room that would lose or double a guest's requests: the tests beside this file notice. */
+import { test } from 'node:test';
+import { assertTurnsRed } from '../../support/planted.ts';
+
+const beside = (name: string) => new URL(`./${name}.test.ts`, import.meta.url);
+
+test('parked requests that are forgotten turn the example’s move red', () =>
+  assertTurnsRed(
+    beside('example'),
+    {
+      file: 'src/device/ring-worker.ts',
+      find: 'const parked = [...this.#deferred].map(({ chain }) => chain.head);',
+      replace: 'const parked: number[] = [];',
+    },
+    /a move takes total and waiting requests along/,
+  ));
+
+test('a loaded state that is taken before it was checked turns the hostile loads red', () =>
+  assertTurnsRed(
+    beside('hostile-load'),
+    {
+      file: 'src/device/transfers.ts',
+      find: 'if (transfer.failure === undefined) this.#loaded = loaded;',
+      replace: 'if (transfer.failure === undefined) loaded.staged.commit();',
+    },
+    /RESET_DEVICE between the state and its check/,
+  ));
+
+test('a fence that fences nothing turns red', () =>
+  assertTurnsRed(
+    beside('serve'),
+    {
+      file: 'src/device/instance.ts',
+      find: 'if (this.#epoch !== undefined)',
+      replace: 'if (this.#epoch === -1)',
+    },
+    /committed elsewhere does not start here again/,
+  ));
+
+test('a channel that is not looked at again before messages are heard turns red', () =>
+  assertTurnsRed(
+    new URL('../../unit/device/transfer.test.ts', import.meta.url),
+    { file: 'src/device/transfer.ts', find: 'if (own.wait(0) > 0) return;', replace: '' },
+    /is not heard before its end is seen/,
+  ));
