@@ -9,3 +9,6 @@ export const MAX_CONFIG = 256;
 
 /** Descriptors with one message. */
 export const MAX_MESSAGE_FDS = 8;
+
+/** Requests of one front end that are served before its rings, and other front ends, have their turn. */
+export const REQUESTS_AT_ONCE = 64;

@@ -2,9 +2,9 @@
 export { ChainReader, ChainWriter, DescriptorChain } from './chain.ts';
 export { type Buffer, DriverQueue, type RingAddresses } from './driver-queue.ts';
 export { VirtqueueError } from './errors.ts';
+export { MAX_QUEUE_SIZE } from './limits.ts';
 export { type MappedRange, Segments } from './segments.ts';
 export {
-  MAX_QUEUE_SIZE,
   type RingMemory,
   ringLengths,
   SplitQueue,

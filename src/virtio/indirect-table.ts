@@ -1,8 +1,6 @@
 import type { GuestMemory } from '../memory/index.ts';
 import { copyBytes } from './copy.ts';
-
-/** Descriptors that an indirect table may have even where the queue is smaller: what other devices allow. */
-const LEAST_CAPACITY = 1024;
+import { MIN_INDIRECT } from './limits.ts';
 
 /** A private copy of the indirect table under use, so that the driver cannot change it while it is being checked. */
 export class IndirectTable {
@@ -14,7 +12,7 @@ export class IndirectTable {
 
   constructor(memory: GuestMemory, queueSize: number) {
     this.#memory = memory;
-    this.capacity = Math.max(queueSize, LEAST_CAPACITY);
+    this.capacity = Math.max(queueSize, MIN_INDIRECT);
   }
 
   /**

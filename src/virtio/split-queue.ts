@@ -1,17 +1,12 @@
 import type { DirtyLog, GuestMemory } from '../memory/index.ts';
 import type { DescriptorChain } from './chain.ts';
+import { ChainLoader } from './chain-loader.ts';
 import { VirtqueueError } from './errors.ts';
-import { IndirectTable } from './indirect-table.ts';
+import { MAX_QUEUE_SIZE } from './limits.ts';
 import type { Segments } from './segments.ts';
 
-const F_NEXT = 1;
-const F_WRITE = 2;
-const F_INDIRECT = 4;
 const NO_INTERRUPT = 1;
 const NO_NOTIFY = 1;
-
-/** Largest size of a split virtqueue (virtio 1.2, section 2.7). */
-export const MAX_QUEUE_SIZE = 32768;
 
 /** A virtqueue's three parts where this process has them mapped, each at least as long as its size asks for. */
 export interface RingMemory {
@@ -45,9 +40,8 @@ const USED_HEAD = 4;
 export class SplitQueue {
   readonly size: number;
   readonly #mask: number;
-  readonly #memory: GuestMemory;
   readonly #eventIdx: boolean;
-  readonly #indirect: IndirectTable | undefined;
+  readonly #chains: ChainLoader;
   #descriptors!: Uint32Array;
   #available!: Uint16Array;
   #used!: Uint16Array;
@@ -76,9 +70,8 @@ export class SplitQueue {
       );
     this.size = size;
     this.#mask = size - 1;
-    this.#memory = memory;
     this.#eventIdx = options.eventIdx;
-    this.#indirect = options.indirect ? new IndirectTable(memory, size) : undefined;
+    this.#chains = new ChainLoader(memory, size, options.indirect);
     this.relocate(ring);
     this.#next = next & 0xffff;
     this.#seen = this.#next;
@@ -124,7 +117,7 @@ export class SplitQueue {
   /** Take the next request into `chain`. Returns false where there is none. Throws `VirtqueueError`. */
   pop(chain: DescriptorChain): boolean {
     const next = this.#next;
-    if (this.#seen === next && !this.#look(next)) return false;
+    if (this.#broken || (this.#seen === next && !this.#look(next))) return false;
     this.#fill(chain, this.#available[2 + (next & this.#mask)]!);
     this.#next = (next + 1) & 0xffff;
     return true;
@@ -191,7 +184,6 @@ export class SplitQueue {
 
   /** Read the driver's index; false where nothing is new. */
   #look(next: number): boolean {
-    if (this.#broken) return false;
     const seen = Atomics.load(this.#available, 1);
     if (seen === next) return false;
     if (((seen - next) & 0xffff) > this.size)
@@ -209,90 +201,23 @@ export class SplitQueue {
         'ERR_TOO_MANY_IN_FLIGHT',
         `A further request while ${this.#inFlight} are in flight in a queue of ${this.size}`,
       );
-    chain.clear(head, this.#memory);
-    let table = this.#descriptors;
-    let entries = this.size;
-    let left = entries;
-    let index = head;
-    for (;;) {
-      if (index >= entries)
-        throw this.#break('ERR_DESCRIPTOR_INDEX', `Not one of the ${entries} there are`, index);
-      if (left-- === 0)
-        throw this.#break('ERR_CHAIN_LENGTH', `The chain has more than ${entries} descriptors`, index);
-      const at = index * 4;
-      const guestAddress = table[at + 1]! * 0x1_0000_0000 + table[at]!;
-      const length = table[at + 2]!;
-      const word = table[at + 3]!;
-      if ((word & F_INDIRECT) !== 0) {
-        table = this.#enterIndirect(guestAddress, length, word, index, table !== this.#descriptors);
-        entries = length / 16;
-        left = entries;
-        index = 0;
-        continue;
-      }
-      if (length !== 0) this.#append(chain, guestAddress, length, (word & F_WRITE) !== 0, index);
-      if ((word & F_NEXT) === 0) break;
-      index = word >>> 16;
+    try {
+      this.#chains.load(chain, head, this.#descriptors);
+    } catch (error) {
+      this.#broken = true;
+      throw error;
     }
     this.#inFlight++;
-  }
-
-  #enterIndirect(
-    guestAddress: number,
-    length: number,
-    word: number,
-    index: number,
-    nested: boolean,
-  ): Uint32Array {
-    const tables = this.#indirect;
-    if (tables === undefined)
-      throw this.#break('ERR_INDIRECT', 'Indirect, though that was not negotiated', index);
-    if (nested) throw this.#break('ERR_INDIRECT', 'Indirect within an indirect table', index);
-    if ((word & F_NEXT) !== 0) throw this.#break('ERR_INDIRECT', 'Both indirect and continued', index);
-    if (length === 0 || length % 16 !== 0 || length / 16 > tables.capacity)
-      throw this.#break(
-        'ERR_INDIRECT',
-        `An indirect table of ${length} bytes; expected 1 to ${tables.capacity} descriptors of 16 bytes`,
-        index,
-      );
-    const copy = tables.copy(guestAddress, length);
-    if (copy === undefined)
-      throw this.#break('ERR_DESCRIPTOR_ADDRESS', unmapped(guestAddress, length), index);
-    return copy;
-  }
-
-  #append(chain: DescriptorChain, guestAddress: number, length: number, write: boolean, index: number): void {
-    if (!write && chain.writable.length !== 0)
-      throw this.#break('ERR_DESCRIPTOR_ORDER', 'For reading, after one for writing', index);
-    const { segments } = write ? chain.writable : chain.readable;
-    let at = guestAddress;
-    let left = length;
-    while (left > 0) {
-      const window = this.#memory.find(at);
-      if (segments.count === MAX_QUEUE_SIZE)
-        throw this.#break('ERR_CHAIN_LENGTH', `The chain is in more than ${MAX_QUEUE_SIZE} pieces`, index);
-      if (window === undefined)
-        throw this.#break('ERR_DESCRIPTOR_ADDRESS', unmapped(guestAddress, length), index);
-      const piece = Math.min(left, window.end - at);
-      segments.push(window.bytes, at - window.guestAddress, piece, at);
-      at += piece;
-      left -= piece;
-    }
   }
 
   #markUsed(offset: number, length: number): void {
     if (this.#usedLogAddress !== undefined) this.#log!.mark(this.#usedLogAddress + offset, length);
   }
 
-  #break(code: string, message: string, descriptor?: number): VirtqueueError {
+  #break(code: string, message: string): VirtqueueError {
     this.#broken = true;
-    this.#seen = this.#next;
-    return new VirtqueueError(code, message, descriptor);
+    return new VirtqueueError(code, message);
   }
-}
-
-function unmapped(guestAddress: number, length: number): string {
-  return `${length} bytes at 0x${guestAddress.toString(16)} are not all guest memory`;
 }
 
 /** `bytes` if it is long enough and aligned in this process, where the words of the ring are accessed atomically. */

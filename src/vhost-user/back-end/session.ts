@@ -10,6 +10,7 @@ import {
   VirtioFeature,
 } from '../constants.ts';
 import { RequestError } from '../errors.ts';
+import { REQUESTS_AT_ONCE } from '../limits.ts';
 import { u64Payload } from '../payloads.ts';
 import { Context } from './context.ts';
 import { HANDLERS } from './handlers.ts';
@@ -17,9 +18,6 @@ import { Outbox } from './outbox.ts';
 import { Receiver } from './receiver.ts';
 import type { Answer, Request } from './request.ts';
 import { REQUEST_RULES, type RequestRule, SERVED_PROTOCOL_FEATURES } from './rules.ts';
-
-/** Requests handled before `onReadable` returns, so that a talkative front end does not starve the rings. */
-const REQUESTS_AT_ONCE = 64;
 
 const KNOWN_FLAGS = HeaderFlag.VERSION_MASK | HeaderFlag.NEED_REPLY;
 const REPLY_FLAGS = HeaderFlag.VERSION | HeaderFlag.REPLY;

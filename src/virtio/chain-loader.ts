@@ -1,0 +1,104 @@
+import type { GuestMemory } from '../memory/index.ts';
+import type { DescriptorChain } from './chain.ts';
+import { VirtqueueError } from './errors.ts';
+import { IndirectTable } from './indirect-table.ts';
+import { MAX_SEGMENTS } from './limits.ts';
+
+const F_NEXT = 1;
+const F_WRITE = 2;
+const F_INDIRECT = 4;
+
+/**
+ * Follows descriptors (virtio 1.2, section 2.7.5) through guest memory into a `DescriptorChain`. Each word of a
+ * descriptor is read once; what it says is checked and used from then on, whatever the driver writes there.
+ */
+export class ChainLoader {
+  readonly #memory: GuestMemory;
+  readonly #size: number;
+  readonly #tables: IndirectTable | undefined;
+
+  /** For a queue of `size` entries; `indirect` where the driver may use indirect descriptors. */
+  constructor(memory: GuestMemory, size: number, indirect: boolean) {
+    this.#memory = memory;
+    this.#size = size;
+    this.#tables = indirect ? new IndirectTable(memory, size) : undefined;
+  }
+
+  /** Fill `chain` with the request that starts at `head` in `descriptors`. Throws `VirtqueueError`. */
+  load(chain: DescriptorChain, head: number, descriptors: Uint32Array): void {
+    chain.clear(head, this.#memory);
+    let table = descriptors;
+    let entries = this.#size;
+    let left = entries;
+    let index = head;
+    for (;;) {
+      if (index >= entries)
+        throw new VirtqueueError('ERR_DESCRIPTOR_INDEX', `Not one of the ${entries} there are`, index);
+      if (left-- === 0)
+        throw new VirtqueueError('ERR_CHAIN_LENGTH', `The chain has more than ${entries} descriptors`, index);
+      const at = index * 4;
+      const guestAddress = table[at + 1]! * 0x1_0000_0000 + table[at]!;
+      const length = table[at + 2]!;
+      const word = table[at + 3]!;
+      if ((word & F_INDIRECT) !== 0) {
+        if (table !== descriptors) throw indirectError('Within an indirect table', index);
+        table = this.#enter(guestAddress, length, word, index);
+        entries = length / 16;
+        left = entries;
+        index = 0;
+        continue;
+      }
+      if (length !== 0) this.#append(chain, guestAddress, length, (word & F_WRITE) !== 0, index);
+      if ((word & F_NEXT) === 0) return;
+      index = word >>> 16;
+    }
+  }
+
+  #enter(guestAddress: number, length: number, word: number, index: number): Uint32Array {
+    const tables = this.#tables;
+    if (tables === undefined) throw indirectError('Indirect descriptors were not negotiated', index);
+    if ((word & F_NEXT) !== 0) throw indirectError('Another descriptor follows', index);
+    if (length === 0 || length % 16 !== 0 || length / 16 > tables.capacity)
+      throw indirectError(
+        `A table of ${length} bytes, expected 1 to ${tables.capacity} descriptors of 16 bytes`,
+        index,
+      );
+    const copy = tables.copy(guestAddress, length);
+    if (copy === undefined) throw unmapped(guestAddress, length, index);
+    return copy;
+  }
+
+  #append(chain: DescriptorChain, guestAddress: number, length: number, write: boolean, index: number): void {
+    if (!write && chain.writable.length !== 0)
+      throw new VirtqueueError('ERR_DESCRIPTOR_ORDER', 'For reading, after one for writing', index);
+    const { segments } = write ? chain.writable : chain.readable;
+    let at = guestAddress;
+    let left = length;
+    while (left > 0) {
+      if (segments.count === MAX_SEGMENTS)
+        throw new VirtqueueError(
+          'ERR_CHAIN_LENGTH',
+          `The chain is in more than ${MAX_SEGMENTS} pieces`,
+          index,
+        );
+      const window = this.#memory.find(at);
+      if (window === undefined) throw unmapped(guestAddress, length, index);
+      const piece = Math.min(left, window.end - at);
+      segments.push(window.bytes, at - window.guestAddress, piece, at);
+      at += piece;
+      left -= piece;
+    }
+  }
+}
+
+function indirectError(message: string, descriptor: number): VirtqueueError {
+  return new VirtqueueError('ERR_INDIRECT', message, descriptor);
+}
+
+function unmapped(guestAddress: number, length: number, descriptor: number): VirtqueueError {
+  return new VirtqueueError(
+    'ERR_DESCRIPTOR_ADDRESS',
+    `${length} bytes at 0x${guestAddress.toString(16)} are not all guest memory`,
+    descriptor,
+  );
+}
