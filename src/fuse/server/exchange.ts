@@ -1,8 +1,8 @@
 import { Errno } from '../../sys/index.ts';
-import type { ChainReader, ChainWriter } from '../../virtio/index.ts';
 import { IN_HEADER, OUT_HEADER } from '../constants.ts';
 import { FIRST_PIECE, NAME_MAX, REPLY_SCRATCH, REQUEST_SCRATCH } from '../limits.ts';
 import { InHeader, OutHeader } from '../structs.ts';
+import type { AnswerBytes, RequestBytes } from './bytes.ts';
 
 const SLASH = 0x2f;
 const DOT = 0x2e;
@@ -47,14 +47,14 @@ export class Exchange {
   /** The name taken last: where it begins in `bytes`, and its length without the NUL. */
   nameStart = 0;
   nameLength = 0;
-  readable!: ChainReader;
-  writable!: ChainWriter;
+  readable!: RequestBytes;
+  writable!: AnswerBytes;
 
   /**
    * Begin with the request in a descriptor chain. Copies the header and what follows it at once; `takeRest` copies the
    * remainder. Returns 0, or -EINVAL where the header is cut short or disagrees with the chain's length.
    */
-  receive(readable: ChainReader, writable: ChainWriter): number {
+  receive(readable: RequestBytes, writable: AnswerBytes): number {
     const { words } = this;
     this.readable = readable;
     this.writable = writable;
@@ -212,6 +212,6 @@ export class Exchange {
 }
 
 /** Answer the request `unique` in `writable` with nothing but `error`, 0 or a negative errno. For late replies. */
-export function writeStatus(writable: ChainWriter, unique: bigint, error: number): void {
+export function writeStatus(writable: AnswerBytes, unique: bigint, error: number): void {
   if (writable.length >= OUT_HEADER) writable.write(OutHeader.encode({ length: OUT_HEADER, error, unique }));
 }

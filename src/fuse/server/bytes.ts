@@ -1,0 +1,24 @@
+/** A request as it arrives, such as the part of a descriptor chain that the device reads. */
+export interface RequestBytes {
+  /** Bytes in all. */
+  readonly length: number;
+  /** Copy from the present position on; returns how many bytes there were. */
+  read(into: Uint8Array, at?: number, length?: number): number;
+  seek(position: number): void;
+  /** Bytes from the present position on. */
+  readonly remaining: number;
+  /** Copy from the present position to `offset` of `target`; returns how many bytes there were. */
+  copyTo(target: Uint8Array, offset: number, length: number): number;
+}
+
+/** Where the answer goes, such as the part of a descriptor chain that the device writes. */
+export interface AnswerBytes {
+  /** Bytes that there is room for. */
+  readonly length: number;
+  /** Copy to the present position; returns how many bytes fitted. */
+  write(from: Uint8Array, at?: number, length?: number): number;
+  /** Copy from `offset` of `source` to the present position; returns how many bytes fitted. */
+  copyFrom(source: Uint8Array, offset: number, length: number): number;
+  /** Write `length` times `byte`; returns how many bytes fitted. */
+  fill(byte: number, length: number): number;
+}
