@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { GuestAgent } from '../../../src/launch/index.ts';
+import { until } from './workplace.ts';
 
 const ACTOR = 20;
 const FILES = 24;
@@ -13,7 +14,8 @@ export class Churn {
   private constructor(agent: GuestAgent, folder: string) {
     this.#agent = agent;
     this.#work = agent.call('churn', [folder, FILES, BLOCKS, 1], { actor: ACTOR, deadline: 600_000 });
-    this.#work.catch(() => undefined); // Told by `end`
+    // Told by `end`; a guest whose machine was killed tells nobody
+    this.#work.catch(() => undefined);
   }
 
   static async begin(agent: GuestAgent, folder: string): Promise<Churn> {
@@ -26,11 +28,11 @@ export class Churn {
   /** Returns when it has done something more, and nothing was wrong with that. */
   async goesOn(): Promise<void> {
     const { operations } = await this.#agent.progress(ACTOR);
-    for (;;) {
+    await until('Further work on open files', async () => {
       const now = await this.#agent.progress(ACTOR);
       assert.equal(now.errors, 0);
-      if (now.operations > operations) return;
-    }
+      return now.operations > operations;
+    });
   }
 
   /** Ends the work, after every byte of it was checked once more. */

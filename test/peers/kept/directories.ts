@@ -6,7 +6,7 @@ import { type Keep, O_CREAT, O_RDWR, type Workplace } from './workplace.ts';
 export const directories: Record<string, Keep> = {
   async 'positions in a directory'(place) {
     const { agent } = place;
-    const count = 600;
+    const count = 400;
     await place.mkdir('listed');
     const first = place.handles(count);
     await agent.call('openmany', [first, count, place.path('listed/'), O_RDWR | O_CREAT]);

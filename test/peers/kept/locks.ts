@@ -83,8 +83,11 @@ async function hold(place: Workplace, kind: Kind): Promise<(move: number) => Pro
       granted = true;
     });
     wait.catch(() => undefined); // Told by whoever awaits it
-    const blocked = async () => (await place.sh(`cat /proc/${waiter}/syscall`)).startsWith(`${kind.call} `);
-    while (!(await blocked())) assert.ok(!granted, 'two hold the lock');
+    await until('Waiting for the lock', async () => {
+      assert.ok(!granted, 'two hold the lock');
+      const { text } = await place.agent.call('get', [`/proc/${waiter}/syscall`]);
+      return text.startsWith(`${kind.call} `);
+    });
     return { wait, isGranted: () => granted };
   };
 

@@ -127,3 +127,9 @@ export async function complaints(place: Workplace): Promise<string[]> {
     return level <= 3 || /fuse|virtio.*(fail|error|broken)/i.test(line);
   });
 }
+
+/** Asks until it is so, for at most a minute. */
+export async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
+  const end = performance.now() + 60_000;
+  while (!(await isSo())) assert.ok(performance.now() < end, `${what} did not happen within a minute`);
+}
