@@ -81,6 +81,7 @@ describe('fetching peers', () => {
         stdio: ['ignore', 'pipe', 'inherit'],
       },
     );
+    const closed = once(holder, 'close');
     await once(holder.stdout, 'data');
     const waits = Promise.withResolvers<void>();
     const order: string[] = [];
@@ -93,7 +94,7 @@ describe('fetching peers', () => {
     holder.kill('SIGKILL');
     await using _lock = await second;
     assert.deepEqual(order, ['first ends', 'second']);
-    await once(holder, 'close');
+    await closed;
   });
 
   it('takes no other image for a kernel', () => {
