@@ -140,6 +140,21 @@ test('SETATTR sets times to a value or to now', (t) => {
   fails('EINVAL', () => client.setattr(node, { valid: mtime, mtimeNanos: 1_000_000_000 }));
 });
 
+test('times beyond 2^53 seconds are taken for that', () => {
+  using guest = Guest.mounted();
+  const { client, device } = guest;
+  const request = requests.setattr(ROOT, { valid: SetattrValid.mtime });
+  for (const [given, kept] of [
+    [2n ** 63n - 1n, Number.MAX_SAFE_INTEGER],
+    [-(2n ** 63n), Number.MIN_SAFE_INTEGER],
+  ] as const) {
+    const body = request.arguments[0]!.slice();
+    new DataView(body.buffer).setBigInt64(40, given, true);
+    client.call({ ...request, arguments: [body] });
+    assert.equal(device.fileSystem.root.mtime, kept);
+  }
+});
+
 test('truncate(2) to the same size is no change, ftruncate(2) always is one', (t) => {
   using f = clocked(t);
   const { client } = f;

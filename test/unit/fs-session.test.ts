@@ -162,6 +162,7 @@ test('what Linux can do without is answered so that it does', () => {
 
 test('the configuration space has the tag and the number of request queues', () => {
   using device = createFsDevice({ memory: 2 ** 20, tag: 'schön', requestQueues: 3 });
+  assert.ok(device.config !== undefined);
   const config = device.config.read(0, 100);
   assert.equal(config.length, 40);
   assert.equal(Buffer.from(config.subarray(0, 7)).toString('hex'), '736368c3b66e00');
@@ -170,6 +171,11 @@ test('the configuration space has the tag and the number of request queues', () 
   assert.equal(device.config.read(40, 4).length, 0);
   assert.deepEqual(device.queues, { count: 4, maxSize: 1024 });
   assert.deepEqual([device.identity.name, device.identity.virtioId, device.features], ['fs', 26, 0n]);
+});
+
+test('without a tag there is no configuration space: the front end has its own', () => {
+  using device = createFsDevice({ memory: 2 ** 20 });
+  assert.equal(device.config, undefined);
 });
 
 test('options that make no sense are refused by name', () => {

@@ -12,7 +12,7 @@ import { FileSystem } from './tree/file-system.ts';
  */
 export function createFsDevice(given: unknown): FsDevice {
   const { memory, from, tag, requestQueues, locks } = fsOptions(given);
-  const config = fsConfig(tag, requestQueues);
+  const config = tag === undefined ? undefined : fsConfig(tag, requestQueues);
   const fileSystem = FileSystem.create(new ContentStore(memory), limitsFor(memory));
   try {
     if (from !== undefined) fillFromDirectory(fileSystem, from);

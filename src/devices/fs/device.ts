@@ -32,7 +32,7 @@ const VIRTIO_FS = 26;
 const MAX_QUEUE_SIZE = 1024;
 
 export interface FsDeviceSettings {
-  readonly config: ConfigSpace;
+  readonly config: ConfigSpace | undefined;
   /** Queues for requests, beside the one for FORGET and INTERRUPT. */
   readonly requestQueues: number;
   /**
@@ -48,14 +48,14 @@ export class FsDevice implements Device {
   readonly identity = { name: 'fs', virtioId: VIRTIO_FS, stateVersion: 1 };
   readonly features = 0n;
   readonly queues: Device['queues'];
-  readonly config: ConfigSpace;
+  readonly config?: ConfigSpace;
   readonly sections = SECTION_ORDER;
   readonly #exchange = new Exchange();
   readonly #serving: Serving;
 
   /** Serves `fileSystem`, which it owns from now on. */
   constructor(fileSystem: FileSystem, { config, requestQueues, locks }: FsDeviceSettings) {
-    this.config = config;
+    if (config !== undefined) this.config = config;
     this.queues = { count: 1 + requestQueues, maxSize: MAX_QUEUE_SIZE };
     this.#serving = new Serving(fileSystem, locks === 'device' ? OFFERED | LOCK_FLAGS : OFFERED);
   }

@@ -7,8 +7,11 @@ export interface FsOptions {
   readonly memory: number;
   /** A directory that the file system is filled from. */
   readonly from?: string;
-  /** The name that a guest mounts it by. */
-  readonly tag: string;
+  /**
+   * The name that a guest mounts it by. Left out where the front end gives the guest one, as QEMU does: there is no
+   * configuration space then.
+   */
+  readonly tag?: string;
   readonly requestQueues: number;
   readonly locks: FsDeviceSettings['locks'];
 }
@@ -32,8 +35,8 @@ export function fsOptions(given: unknown): FsOptions {
     throw refuse('memory', `a number of bytes, at least ${FEWEST_BYTES}`, memory);
   const from = options.get('from');
   if (from !== undefined && typeof from !== 'string') throw refuse('from', 'a path', from);
-  const tag = options.get('tag') ?? 'ferry';
-  if (typeof tag !== 'string') throw refuse('tag', 'a string', tag);
+  const tag = options.get('tag');
+  if (tag !== undefined && typeof tag !== 'string') throw refuse('tag', 'a string', tag);
   const requestQueues = options.get('requestQueues') ?? 1;
   if (
     typeof requestQueues !== 'number' ||
@@ -44,5 +47,11 @@ export function fsOptions(given: unknown): FsOptions {
     throw refuse('requestQueues', `a number from 1 to ${MOST_QUEUES}`, requestQueues);
   const locks = options.get('locks') ?? 'guest';
   if (locks !== 'guest' && locks !== 'device') throw refuse('locks', '"guest" or "device"', locks);
-  return { memory, tag, requestQueues, locks, ...(from === undefined ? {} : { from }) };
+  return {
+    memory,
+    requestQueues,
+    locks,
+    ...(from !== undefined && { from }),
+    ...(tag !== undefined && { tag }),
+  };
 }

@@ -88,20 +88,25 @@ function resize(serving: Serving, x: Exchange, inode: Inode, valid: number): num
   return 0;
 }
 
+/** A time in seconds; one further away than 2^53 is taken for that, the furthest that is kept exactly. */
+function seconds(x: Exchange, offset: number): number {
+  return Math.min(Math.max(x.i64(offset), Number.MIN_SAFE_INTEGER), Number.MAX_SAFE_INTEGER);
+}
+
 function setTimes(clock: Clock, x: Exchange, inode: Inode, valid: number): void {
   const at = SetattrIn.offsets;
   if (valid & SetattrValid.atime) {
     const now = valid & SetattrValid.atimeNow;
-    inode.atime = now ? clock.seconds : exact(x.i64(at.atime));
+    inode.atime = now ? clock.seconds : exact(seconds(x, at.atime));
     inode.atimeNanos = now ? clock.nanos : x.u32(at.atimeNanos);
   }
   if (valid & SetattrValid.mtime) {
     const now = valid & SetattrValid.mtimeNow;
-    inode.mtime = now ? clock.seconds : exact(x.i64(at.mtime));
+    inode.mtime = now ? clock.seconds : exact(seconds(x, at.mtime));
     inode.mtimeNanos = now ? clock.nanos : x.u32(at.mtimeNanos);
   }
   if (valid & SetattrValid.ctime) {
-    inode.ctime = exact(x.i64(at.ctime));
+    inode.ctime = exact(seconds(x, at.ctime));
     inode.ctimeNanos = x.u32(at.ctimeNanos);
   } else if (valid & ~NO_CHANGE) {
     stampChanged(inode, clock);

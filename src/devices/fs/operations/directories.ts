@@ -57,9 +57,8 @@ function list(serving: Serving, x: Exchange, plus: boolean): number {
   const self = open.inode;
   const directory = self.directory!;
   const limit = Math.min(x.u32(ReadIn.offsets.size), x.room, REPLY_SCRATCH - OUT_HEADER);
-  const from = x.u64(ReadIn.offsets.offset);
   let length = 0;
-  let position = from;
+  let position = Math.min(x.u64(ReadIn.offsets.offset), Number.MAX_SAFE_INTEGER);
   for (const { name, cookie } of [SELF, PARENT]) {
     if (cookie <= position) continue;
     const end = put(x, length, limit, name, cookie, name === SELF.name ? self : directory.parent, plus);
