@@ -14,6 +14,9 @@ const POLL_EVERY = 0.2;
 /** Front ends that can be connected at one time; one of them owns the device. */
 const MAX_SESSIONS = 16;
 
+/** Refused requests of one session that are told about; there may be any number. */
+const MAX_COMPLAINTS = 100;
+
 /** Where front ends come from: a socket that listens, or the one connection there will be. */
 export interface FrontEndSource {
   readonly kind: 'listening' | 'connected';
@@ -124,9 +127,14 @@ export class DeviceLoop implements Disposable {
 
   #open(socket: Fd): void {
     const name = `front end ${++this.#sessionCount}`;
+    let complaints = 0;
+    const complain = (message: string) => {
+      if (++complaints <= MAX_COMPLAINTS) this.#log(`${name}: ${message}`);
+      if (complaints === MAX_COMPLAINTS) this.#log(`${name}: whatever else is refused is not told any more`);
+    };
     const session = new BackEndSession(socket, this.instance, {
-      refused: (request, error) => this.#log(`${name}: ${request} refused: ${error.message} (${error.code})`),
-      warn: (message) => this.#log(`${name}: ${message}`),
+      refused: (request, error) => complain(`${request} refused: ${error.message} (${error.code})`),
+      warn: complain,
     });
     this.#sessions.add(session);
     const watch = this.#poller.watch('front-end', session, session.events, () => {

@@ -1,4 +1,4 @@
-import { FerryError } from '../errors.ts';
+import { asError, FerryError } from '../errors.ts';
 
 export type DeviceErrorCode =
   | 'ERR_DEVICE'
@@ -19,5 +19,22 @@ export class DeviceError extends FerryError {
 
   constructor(code: DeviceErrorCode, message: string, options?: { cause?: unknown; retry?: boolean }) {
     super(code, message, options);
+  }
+}
+
+/** A device broke its contract and cannot go on. No `FerryError`: it must not pass for the refusal of a request. */
+export class DeviceFault extends Error {
+  constructor(what: string, cause: unknown) {
+    super(`${what}: ${asError(cause).message}`, { cause });
+    this.name = 'DeviceFault';
+  }
+}
+
+/** Call a method of a device that must not fail. */
+export function byDevice(method: string, call: () => void): void {
+  try {
+    call();
+  } catch (error) {
+    throw new DeviceFault(`Its ${method} threw`, error);
   }
 }

@@ -4,7 +4,7 @@ import { type BackEnd, type Profile, type Ring, type Session, VirtioFeature } fr
 import { ARCS } from './arcs.ts';
 import type { Device } from './device.ts';
 import { noDriver } from './driver-state.ts';
-import { DeviceError } from './errors.ts';
+import { byDevice, DeviceError } from './errors.ts';
 import type { Poller } from './poller.ts';
 import { profileOf } from './profile.ts';
 import { RingWorker } from './ring-worker.ts';
@@ -68,7 +68,7 @@ export class Instance implements BackEnd, Disposable {
     this.claim(session);
     this.#refuseWhileBusy('SET_FEATURES');
     this.#driver.features = features & ~CONNECTION_BITS;
-    this.#device.negotiated?.(features & this.#device.features);
+    byDevice('negotiated', () => this.#device.negotiated?.(features & this.#device.features));
   }
 
   startRing(session: Session, ring: Ring): void {
@@ -138,7 +138,8 @@ export class Instance implements BackEnd, Disposable {
   }
 
   checkTransfer(session: Session): void {
-    this.claim(session);
+    if (session !== this.#owner)
+      throw new DeviceError('ERR_OWNED', 'This front end does not own the device, and began no transfer');
     const driver = this.#transfers.check();
     if (driver !== undefined) this.#driver = driver;
   }
@@ -247,7 +248,7 @@ export class Instance implements BackEnd, Disposable {
     if (next === 0 && stopped !== undefined && stopped.next !== 0) this.#forgetGuest();
     this.#lifecycle.reach(ARCS.start);
     this.#driver.seen = true;
-    this.#device.resume?.();
+    byDevice('resume', () => this.#device.resume?.());
   }
 
   /** The requests to hand to the device again, if the ring goes on where it stopped. */
@@ -298,7 +299,7 @@ export class Instance implements BackEnd, Disposable {
   }
 
   #suspend(): void {
-    this.#device.suspend?.();
+    byDevice('suspend', () => this.#device.suspend?.());
     this.#lifecycle.reach(ARCS.suspend);
   }
 
@@ -318,7 +319,7 @@ export class Instance implements BackEnd, Disposable {
     this.#keepUntil = undefined;
     this.#driver = { ...noDriver(), features: this.#driver.features };
     if (this.#lifecycle.state === 'error') this.#lifecycle.advance('error', 'stop');
-    this.#device.reset?.();
+    byDevice('reset', () => this.#device.reset?.());
   }
 
   #refuseWhileBusy(request: string): void {

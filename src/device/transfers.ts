@@ -32,7 +32,7 @@ export class Transfers {
   #current: Transfer | undefined;
   #loaded: LoadedState | undefined;
   #records = 0;
-  #busy = false;
+  #running: Transfer | undefined;
   #report: TransferReport | null = null;
 
   constructor(context: TransferContext) {
@@ -41,7 +41,7 @@ export class Transfers {
 
   /** Whether the device is saving or loading right now, further up this thread's stack. */
   get busy(): boolean {
-    return this.#busy;
+    return this.#running !== undefined;
   }
 
   /** What there is that has not been checked. */
@@ -85,9 +85,9 @@ export class Transfers {
   run(driver: DriverState): void {
     const transfer = this.#current;
     if (transfer?.status !== 'pending') return;
-    this.#busy = true;
+    this.#running = transfer;
     transfer.run(() => this.#work(transfer, driver));
-    this.#busy = false;
+    this.#running = undefined;
     const { direction, bytes, milliseconds, failure } = transfer;
     const took = `${bytes} bytes in ${milliseconds.toFixed(1)} ms`;
     if (failure === undefined) this.#context.log(`${direction}: ${this.#records} records, ${took}`);
@@ -162,7 +162,7 @@ export class Transfers {
       outcome: transfer.failure === undefined ? outcome : 'failed',
     };
     this.#dropLoaded();
-    if (!this.#busy) transfer[Symbol.dispose]();
+    if (transfer !== this.#running) transfer[Symbol.dispose]();
     this.#context.lifecycle.reach(ARCS.check);
   }
 

@@ -53,8 +53,9 @@ export function getRingBase(context: Context, { payload }: Request): Answer {
 /** `u64`: bits 0 to 7 ring, bit 8 no descriptor comes and the ring is to be polled. Starts the ring. */
 export function setRingKick(context: Context, request: Request): undefined {
   const { ring, fd } = ringAndEventfd(context, request, 'kick');
+  const wasStarted = ring.started;
   try {
-    if (!ring.started) ring.start(context.memory, context.features);
+    if (!wasStarted) ring.start(context.memory, context.features);
   } catch (error) {
     fd?.[Symbol.dispose]();
     throw error;
@@ -62,7 +63,13 @@ export function setRingKick(context: Context, request: Request): undefined {
   ring.kick?.[Symbol.dispose]();
   ring.kick = fd;
   context.followLog();
-  context.backEnd.startRing(context.session, ring);
+  try {
+    context.backEnd.startRing(context.session, ring);
+  } catch (error) {
+    // A ring that the back end does not look at is not running
+    if (!wasStarted) ring.stop();
+    throw error;
+  }
 }
 
 /** As SET_VRING_KICK, for the eventfd through which the driver hears of used buffers. */

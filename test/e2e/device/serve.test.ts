@@ -4,6 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ControlClient } from '../../../src/control/index.ts';
+import { FerryError } from '../../../src/errors.ts';
 import { connectUnix, createMemfd, createSocketPair, listenUnix } from '../../../src/sys/index.ts';
 import { FrontEnd, ProtocolFeature } from '../../../src/vhost-user/index.ts';
 import { SmallGuest, saveState } from '../../support/device/guest.ts';
@@ -89,13 +90,18 @@ test('SIGTERM in the middle of a transfer ends it in good order', async () => {
   assert.ok(!existsSync(served.path) && !existsSync(served.controlPath));
 });
 
-for (const mistake of ['handle', 'later', 'both'])
+for (const mistake of ['handle', 'later', 'both', 'suspend', 'resume', 'reset'])
   test(`a device that slips (${mistake}) is named, and its process ends with 1`, async () => {
     using folder = testFolder();
     await using served = await Served.start(folder.path, { device: 'clumsy', options: mistake });
     using guest = new SmallGuest();
-    guest.attach(served.path).start();
-    guest.send(0, 1);
+    try {
+      guest.attach(served.path).start();
+      guest.send(0, 1);
+      if (mistake === 'suspend') guest.stop();
+    } catch (error) {
+      assert.ok(error instanceof FerryError, String(error));
+    }
     assert.equal((await served.ended()).code, 1);
     assert.match(served.lines.join('\n'), /The clumsy device failed/);
   });
@@ -183,6 +189,7 @@ test('a guest that was committed elsewhere does not start here again', async () 
   await control.fence(3);
   assert.equal((await control.status()).epoch, 3);
   assert.throws(() => guest.frontEnd.start(), { code: 'ERR_REFUSED' });
+  assert.ok(saveState(guest.frontEnd).length > 0);
   guest.attach(served.path);
   assert.throws(() => guest.frontEnd.start(), { code: 'ERR_REFUSED' });
   assert.equal((await control.status()).lifecycle, 'stop');

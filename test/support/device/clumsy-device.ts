@@ -1,4 +1,5 @@
 /** A device whose author made the mistake that `options` names. */
+
 import {
   type Device,
   DONE,
@@ -7,6 +8,7 @@ import {
   type Request,
   type Staged,
 } from '../../../src/device/index.ts';
+import { FerryError } from '../../../src/errors.ts';
 
 class Clumsy implements Device {
   readonly identity = { name: 'clumsy', virtioId: 61, stateVersion: 1 };
@@ -24,6 +26,18 @@ class Clumsy implements Device {
     if (this.#mistake === 'later') return LATER;
     if (this.#mistake === 'both') request.defer();
     return DONE;
+  }
+
+  suspend(): void {
+    if (this.#mistake === 'suspend') throw new FerryError('ERR_SLIP', 'a slip in suspend');
+  }
+
+  resume(): void {
+    if (this.#mistake === 'resume') throw new FerryError('ERR_SLIP', 'a slip in resume');
+  }
+
+  reset(): void {
+    if (this.#mistake === 'reset') throw new FerryError('ERR_SLIP', 'a slip in reset');
   }
 
   save(): void {
