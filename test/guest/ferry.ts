@@ -6,6 +6,7 @@ import { ControlClient, controlPath, type StatusReport } from '../../src/control
 import { type FsDevice, type LaunchedProcess, launchProcess, waitForSocket } from '../../src/launch/index.ts';
 
 const program = fileURLToPath(new URL('../../bin/ferry', import.meta.url));
+const serveModule = fileURLToPath(new URL('./serve-module.ts', import.meta.url));
 
 export interface FerryOptions {
   /** Where it listens; in a fresh folder that is removed at the end unless given. */
@@ -14,6 +15,8 @@ export interface FerryOptions {
   readonly memory?: string;
   /** Further arguments of `ferry serve fs`. */
   readonly further?: readonly string[];
+  /** A module that makes the device, with a fault planted, in place of Ferry's own; arguments are not for it. */
+  readonly faulty?: URL;
   /** Added to the process's environment. */
   readonly env?: Readonly<Record<string, string>>;
   /** Called with every line that it says. */
@@ -35,12 +38,15 @@ export interface FerryProcess extends AsyncDisposable {
 
 /** Starts `ferry serve fs` and returns when both its sockets listen. */
 export async function launchFerry(options: FerryOptions = {}): Promise<FerryProcess> {
-  const { memory = '512M', further = [], env, onLine } = options;
+  const { memory = '512M', further = [], faulty, env, onLine } = options;
   const folder = options.socket === undefined ? await mkdtemp(join(tmpdir(), 'ferry-serve-')) : undefined;
   const socket = options.socket ?? join(folder ?? '', 'fs.sock');
   const child = await launchProcess({
     name: 'ferry serve fs',
-    command: [program, 'serve', 'fs', '--memory', memory, '--socket-path', socket, ...further],
+    command:
+      faulty === undefined
+        ? [program, 'serve', 'fs', '--memory', memory, '--socket-path', socket, ...further]
+        : [process.execPath, '--conditions=ferry-source', serveModule, faulty.href, socket, memory],
     ...(env !== undefined && { env }),
     ...(onLine !== undefined && { onLine }),
   });
