@@ -7,6 +7,8 @@ export interface HeartbeatReport {
   readonly beats: number;
   /** Beats that the guest sent and that never arrived. */
   readonly missing: number;
+  /** Beats whose number had come before: of a machine that was set back, or of a guest that runs twice. */
+  readonly repeated: number;
   /** Longest time between two arrivals here, in milliseconds. */
   readonly longestGap: number;
   /** Longest time between two beats by the guest's own clock, in milliseconds: what it noticed itself. */
@@ -18,6 +20,8 @@ export interface HeartbeatReport {
 export class Heartbeat {
   #beats = 0;
   #missing = 0;
+  #repeated = 0;
+  #highest = 0;
   #longestGap = 0;
   #longestGuestGap = 0;
   #gapEnd = 0;
@@ -25,7 +29,14 @@ export class Heartbeat {
 
   /** Begins anew: what came before is forgotten. */
   reset(): void {
-    this.#beats = this.#missing = this.#longestGap = this.#longestGuestGap = this.#gapEnd = 0;
+    this.#beats =
+      this.#missing =
+      this.#repeated =
+      this.#highest =
+      this.#longestGap =
+      this.#longestGuestGap =
+      this.#gapEnd =
+        0;
     this.#last = undefined;
   }
 
@@ -34,6 +45,8 @@ export class Heartbeat {
     const last = this.#last;
     this.#beats++;
     this.#last = { arrival, guestTime, count };
+    if (count <= this.#highest) this.#repeated++;
+    else this.#highest = count;
     if (last === undefined) return;
     // A machine that was set back to an earlier state counts from there
     if (count > last.count) {
@@ -50,6 +63,7 @@ export class Heartbeat {
     return {
       beats: this.#beats,
       missing: this.#missing,
+      repeated: this.#repeated,
       longestGap: this.#longestGap,
       longestGuestGap: this.#longestGuestGap,
       gapEnd: this.#gapEnd,

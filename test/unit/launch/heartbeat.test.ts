@@ -12,6 +12,7 @@ describe('a heartbeat', () => {
     assert.deepEqual(heart.report(), {
       beats: 4,
       missing: 0,
+      repeated: 0,
       longestGap: 300,
       longestGuestGap: 20,
       gapEnd: 315,
@@ -28,11 +29,19 @@ describe('a heartbeat', () => {
     assert.deepEqual(heart.report(), {
       beats: 4,
       missing: 3,
+      repeated: 2,
       longestGap: 20,
       longestGuestGap: 20,
       gapEnd: 20,
     });
     heart.reset();
     assert.equal(heart.report().beats, 0);
+  });
+
+  it('tells when two copies of a guest beat', () => {
+    const heart = new Heartbeat();
+    for (const [arrival, count] of [7, 8, 9, 8, 10, 9, 11].entries())
+      heart.beat(count, count * 1000, arrival);
+    assert.equal(heart.report().repeated, 2);
   });
 });
