@@ -27,6 +27,7 @@ import { limitsFor } from '../../src/devices/fs/limits.ts';
 import { FileSystem } from '../../src/devices/fs/tree/file-system.ts';
 import { FileType, type Inode } from '../../src/devices/fs/tree/inode.ts';
 import { liveResources } from '../../src/sys/index.ts';
+import { Guest } from './fs-guest.ts';
 import { load, save, snapshot } from './fs-state-support.ts';
 
 const MEMORY = 64 * 2 ** 20;
@@ -194,4 +195,18 @@ test('what cannot be read is named', () => {
     message: /a file: ENOTDIR/,
   });
   assert.ok(lstatSync(file).isFile());
+});
+
+test('a guest sees what its device was filled from, and a device that cannot be filled keeps nothing', () => {
+  const path = place('served');
+  writeFileSync(join(path, 'file'), 'hello');
+  {
+    using guest = Guest.mounted({ from: path });
+    const { node } = guest.client.lookup(1, 'file');
+    const handle = guest.client.open(node, 0);
+    assert.equal(Buffer.from(guest.client.read(node, handle, 0, 100)).toString(), 'hello');
+  }
+  const before = liveResources().length;
+  assert.throws(() => new Guest({ from: join(folder, 'missing') }), { code: 'ERR_FS_FROM' });
+  assert.equal(liveResources().length, before);
 });
