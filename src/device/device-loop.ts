@@ -2,6 +2,7 @@ import { acceptUnix, type Fd, Poll } from '../sys/index.ts';
 import { BackEndSession } from '../vhost-user/index.ts';
 import type { Device } from './device.ts';
 import { Instance } from './instance.ts';
+import { MAX_COMPLAINTS, MAX_SESSIONS } from './limits.ts';
 import { Poller, type WatchGroup } from './poller.ts';
 import type { DeviceSettings } from './settings.ts';
 import { SpinPolicy } from './spin.ts';
@@ -10,12 +11,6 @@ const MICROSECONDS_PER_MILLISECOND = 1000;
 
 /** While requests keep coming, everything else is asked for this often, in milliseconds. */
 const POLL_EVERY = 0.2;
-
-/** Front ends that can be connected at one time; one of them owns the device. */
-const MAX_SESSIONS = 16;
-
-/** Refused requests of one session that are told about; there may be any number. */
-const MAX_COMPLAINTS = 100;
 
 /** Where front ends come from: a socket that listens, or the one connection there will be. */
 export interface FrontEndSource {

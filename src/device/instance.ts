@@ -5,6 +5,7 @@ import { ARCS } from './arcs.ts';
 import type { Device } from './device.ts';
 import { noDriver } from './driver-state.ts';
 import { byDevice, DeviceError } from './errors.ts';
+import { MAX_TURN } from './limits.ts';
 import type { Poller } from './poller.ts';
 import { profileOf } from './profile.ts';
 import { RingWorker } from './ring-worker.ts';
@@ -15,9 +16,6 @@ import { Transfers } from './transfers.ts';
 
 /** Bits that belong to a connection, not to what was agreed upon with the guest's driver. */
 const CONNECTION_BITS = VirtioFeature.LOG_ALL | VirtioFeature.PROTOCOL_FEATURES;
-
-/** Requests of one ring before the others have their turn. */
-const TURN = 32;
 
 /**
  * The live device, whichever front ends come and go. One session owns it at a time; everything runs on the device
@@ -163,7 +161,7 @@ export class Instance implements BackEnd, Disposable {
   /** Handle requests of all running rings. Returns how many there were. */
   serve(): number {
     let handled = 0;
-    for (let i = 0; i < this.#workers.length; i++) handled += this.#workers[i]!.serve(TURN);
+    for (let i = 0; i < this.#workers.length; i++) handled += this.#workers[i]!.serve(MAX_TURN);
     return handled;
   }
 

@@ -1,8 +1,6 @@
 import { FerryError } from '../errors.ts';
 import { PollSet } from '../sys/index.ts';
-
-/** Descriptors that one thread can watch: sessions, kicks and a device's own. */
-const CAPACITY = 4096;
+import { MAX_WATCHES } from './limits.ts';
 
 /**
  * `front-end`: connections and kicks. `device`: what a device watches. `control`: the operator, who is heard even while
@@ -30,17 +28,17 @@ interface Watched {
 
 /** One blocking poll(2) over everything that a thread waits for. Waiting and dispatching allocate nothing. */
 export class Poller implements Disposable {
-  readonly #set = new PollSet(CAPACITY);
+  readonly #set = new PollSet(MAX_WATCHES);
   readonly #watched: (Watched | undefined)[] = [];
   readonly #free: number[] = [];
 
   /** Have `callback` called by `dispatch` when `of` is ready for `events`, until the result is disposed of. */
   watch(group: WatchGroup, of: HasDescriptor, events: number, callback: (ready: number) => void): Watch {
     const slot = this.#free.pop() ?? this.#watched.length;
-    if (slot === CAPACITY)
+    if (slot === MAX_WATCHES)
       throw new FerryError(
         'ERR_TOO_MANY_WATCHES',
-        `Descriptor ${of.number} cannot be watched: ${CAPACITY} others are`,
+        `Descriptor ${of.number} cannot be watched: ${MAX_WATCHES} others are`,
       );
     this.#set.set(slot, of.number, events);
     const watched: Watched = { of, events, group, callback };

@@ -3,15 +3,10 @@ import { asError, DeadlineError, FerryError } from '../errors.ts';
 import { createEventfd, type Fd, signalEventfd } from '../sys/index.ts';
 import { DeviceError } from './errors.ts';
 import { type FrontEndPlace, inheritedPlace, socketPlace } from './front-end-socket.ts';
+import { ANSWER_WITHIN, STOP_WITHIN } from './limits.ts';
 import { DEFAULT_SETTINGS, type DeviceSettings } from './settings.ts';
 import type { InstanceStatus } from './status.ts';
 import type { ThreadAnswers, ThreadMessage, ThreadRequest, ThreadStart } from './thread-messages.ts';
-
-/** The device thread answers the operator within this time, in milliseconds, unless its device keeps it busy. */
-const ANSWER_WITHIN = 10_000;
-
-/** How long an orderly end may take before the thread is ended by force, in milliseconds. */
-const STOP_WITHIN = 5_000;
 
 const STOP_SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 

@@ -1,0 +1,17 @@
+/** Front ends that can be connected at one time; one of them owns the device. */
+export const MAX_SESSIONS = 16;
+
+/** Descriptors that one device thread watches: connections, kicks and the device's own. */
+export const MAX_WATCHES = 4096;
+
+/** Refused requests of one connection that are told about; there may be any number. */
+export const MAX_COMPLAINTS = 100;
+
+/** Requests of one ring that are handled before the others have their turn. */
+export const MAX_TURN = 32;
+
+/** The device thread answers the operator within this time, in milliseconds, unless its device keeps it busy. */
+export const ANSWER_WITHIN = 10_000;
+
+/** How long the orderly end of a device may take before its thread is ended by force, in milliseconds. */
+export const STOP_WITHIN = 5_000;
