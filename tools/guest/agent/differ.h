@@ -6,7 +6,7 @@
 
 #define SIDES 2
 #define OPEN 12
-#define HISTORY 24
+#define HISTORY 300
 #define LARGEST 40000
 #define PATH 400
 
