@@ -30,9 +30,9 @@ if (values.full) process.env.FERRY_TEST_FULL = '1';
 const start = performance.now();
 const everything = values.only === undefined && positionals.length === 0;
 const files = select();
-/** The code alone, or with real peers: these load the machine, and figures are taken while they run. */
+/** Those with real peers have the machine to themselves: guests need it, and figures are taken while they run. */
 const { alone = [], peers = [] } = Object.groupBy(files, (file) =>
-  /^test\/(?!unit\/|fuzz\/)/.test(file) ? 'peers' : 'alone',
+  /^test\/(peers|readme)\//.test(file) ? 'peers' : 'alone',
 );
 const report = new Report();
 
