@@ -70,6 +70,21 @@ test('a log that cannot be is refused', () => {
   assert.throws(() => mapDirtyLog(fd, 0, PAGE_SIZE + 1), { code: 'ERR_BEYOND_END' });
 });
 
+test('every bit is set by one atomic operation, so that a front end may clear others meanwhile', (context) => {
+  using fd = createMemfd('log', PAGE_SIZE);
+  using file = mapShared(fd, 0, PAGE_SIZE);
+  using log = mapDirtyLog(fd, 0, PAGE_SIZE);
+  const { or } = Atomics;
+  let turns = 0;
+  context.mock.method(Atomics, 'or', (bitmap: Uint8Array<ArrayBuffer>, byte: number, bits: number) => {
+    turns++;
+    return or(bitmap, byte, bits);
+  });
+  log.mark(5 * 4096, 4096 * 20);
+  assert.equal(turns, 4);
+  assert.deepEqual([...file.bytes.subarray(0, 5)], [0xe0, 0xff, 0xff, 0x01, 0]);
+});
+
 test('marking loses no bit while another thread marks pages in the same bytes', async () => {
   using fd = createMemfd('log', PAGE_SIZE);
   using file = mapShared(fd, 0, PAGE_SIZE);

@@ -33,7 +33,7 @@ const faults: [what: string, file: URL, fault: Fault, red: RegExp][] = [
       find: 'Atomics.or(this.#bitmap, byte, (0xff << from) & (0xff >> (7 - to)) & 0xff);',
       replace: 'this.#bitmap[byte]! |= (0xff << from) & (0xff >> (7 - to)) & 0xff;',
     },
-    /marking loses no bit/,
+    /every bit is set by one atomic operation/,
   ],
   [
     'a request that is given back before its pages are marked',
