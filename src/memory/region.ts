@@ -56,11 +56,6 @@ export class Region implements RegionPlace, Disposable {
     });
   }
 
-  /** This process's address of `bytes[0]`, for system calls that read and write guest memory in place. */
-  get hostAddress(): number {
-    return this.#mapping.address + this.bytes.byteOffset;
-  }
-
   [Symbol.dispose](): void {
     this.#mapping[Symbol.dispose]();
   }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { createMemfd, mapShared } from '../../src/sys/index.ts';
 import { ChainReader, ChainWriter, DescriptorChain, Segments } from '../../src/virtio/index.ts';
 
 /** Segments of the given lengths, each within an array of its own and off its start; bytes count up from 1. */
@@ -73,6 +74,23 @@ test('a writer puts bytes in order, within its segments only, and counts them', 
       }
     }),
   );
+});
+
+test('bytes are copied to and from beyond 4 GiB of another memory', () => {
+  using fd = createMemfd('large', 5 * 2 ** 30);
+  using large = mapShared(fd, 0, 5 * 2 ** 30);
+  const far = 2 ** 32 + 77;
+  for (const length of [3, 200]) {
+    const segments = counting([length]);
+    const whole = contents(segments);
+    new ChainReader(segments).read(large.bytes, far, length);
+    assert.deepEqual(large.bytes.slice(far, far + length), whole);
+    assert.equal(large.bytes[77], 0);
+    const back = counting([length]);
+    back.bytes[0]!.fill(0);
+    new ChainWriter(back).write(large.bytes, far, length);
+    assert.deepEqual(contents(back), whole);
+  }
 });
 
 test('a header may be written after its body, and an answer may be given up for a shorter one', () => {
