@@ -161,10 +161,11 @@ export class GuestAgent implements AsyncDisposable {
     this.heartbeat.reset();
   }
 
-  /** Reboots the guest and waits for it to be there again. */
+  /** Reboots the guest and waits for it to be there again. What it was asked to do before is given up. */
   async reboot(options: { deadline?: number } = {}): Promise<GuestHello> {
     const boots = this.#hellos.length + 1;
-    await this.#request('reboot', [], 0, options);
+    this.#abandon(new FerryError('ERR_GUEST_REBOOTED', 'The guest was rebooted before it answered'));
+    await this.#request('reboot', [this.#hellos.at(-1)?.boot], 0, options);
     return this.booted({ ...options, boots });
   }
 
@@ -211,6 +212,7 @@ export class GuestAgent implements AsyncDisposable {
   }
 
   #receive(text: string): void {
+    if (text === '') return; // A new boot ends the line of the one before
     const line = decodeLine(text);
     if (line === undefined) {
       this.#damaged++;

@@ -40,7 +40,8 @@ static int open_port(const char *path)
 	tcgetattr(port, &settings);
 	cfmakeraw(&settings);
 	cfsetspeed(&settings, B4000000);
-	tcsetattr(port, TCSANOW, &settings);
+	/* What came for the boot before, and its echo, ends here. */
+	tcsetattr(port, TCSAFLUSH, &settings);
 	return port;
 }
 

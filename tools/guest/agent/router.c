@@ -154,11 +154,10 @@ static void hear_actor(int number)
 	answer(strtoull(line, NULL, 10), line);
 }
 
-static void hello(void)
+/* Another one after every boot. */
+static uint64_t boot_number(void)
 {
-	static char line[512];
 	static uint64_t boot;
-	struct utsname name;
 
 	if (boot == 0) {
 		int fd = open("/proc/sys/kernel/random/uuid", O_RDONLY);
@@ -168,9 +167,19 @@ static void hello(void)
 		close(fd);
 		boot = strtoul(text, NULL, 16);
 	}
+	return boot;
+}
+
+static void hello(void)
+{
+	static char line[512];
+	struct utsname name;
+
 	uname(&name);
+	/* An end for what was said before this process had the port */
+	text_add(&output, "\n");
 	snprintf(line, sizeof line, "!hello protocol=%d boot=%llu kernel=%s uptime=%llu", PROTOCOL,
-		 (unsigned long long)boot, name.release, (unsigned long long)now_us());
+		 (unsigned long long)boot_number(), name.release, (unsigned long long)now_us());
 	emit(line);
 }
 
@@ -230,6 +239,9 @@ static void own_command(uint64_t id, char *rest)
 			 (unsigned long long)at->errors);
 	} else if (strcmp(words[0], "reboot") == 0) {
 		answer_for(id, "ok");
+		/* A repeated request that comes after the boot it asked for asks for nothing more. */
+		if (count > 1 && strtoull(words[1], NULL, 10) != boot_number())
+			return;
 		flush_output(1);
 		tcdrain(port);
 		reboot(RB_AUTOBOOT);
