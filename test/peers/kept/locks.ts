@@ -1,6 +1,6 @@
 /** Locks that a guest holds and waits for while it moves, whoever keeps them. */
 import assert from 'node:assert/strict';
-import { type Keep, O_CREAT, O_RDWR, type OpenFile, type Workplace } from './workplace.ts';
+import { type Keep, type Look, O_CREAT, O_RDWR, type OpenFile, until, type Workplace } from './workplace.ts';
 
 /** Processes in the guest; those that wait can do nothing else. */
 const HOLDER = 10;
@@ -52,8 +52,7 @@ const flock: Kind = {
       wait ? [file.handle, 'exclusive'] : [file.handle, 'exclusive', 'nowait'],
       patiently(file),
     ),
-  // Nobody else has this open file: closing it is enough
-  drop: (_, file) => file.close(),
+  drop: ({ agent }, file) => agent.call('flock', [file.handle, 'unlock'], file),
 };
 
 /** The lock that is waited for comes after the next move. */
@@ -68,7 +67,7 @@ export const locks: Record<string, Keep> = {
 };
 
 /** One process holds a lock, one waits for it, one is refused; after each move the one that waits gets it. */
-async function hold(place: Workplace, kind: Kind): Promise<(move: number) => Promise<void>> {
+async function hold(place: Workplace, kind: Kind): Promise<Look> {
   const name = `locked by ${kind.name}`;
   const open = (actor: number) => place.open(name, O_RDWR | O_CREAT, actor);
   let holding = await open(HOLDER);
@@ -92,20 +91,22 @@ async function hold(place: Workplace, kind: Kind): Promise<(move: number) => Pro
   };
 
   let turn = await begin();
-  return async () => {
+  return async (move) => {
     await assert.rejects(kind.take(place, rival, false), { errnoName: 'EAGAIN' });
     if (kind.inTheWay) {
       const { start, length } = (await kind.inTheWay(place, rival)) ?? {};
       assert.deepEqual([start, length], [...WHOLE]);
     }
     assert.ok(!turn.isGranted(), 'the lock was lost');
-    await kind.drop(place, holding);
+    if (move % 2 === 1) await kind.drop(place, holding);
+    else {
+      // Whatever the kind, a lock ends with the open file
+      await holding.close();
+      holding = await open(HOLDER);
+    }
     await turn.wait;
     await assert.rejects(kind.take(place, rival, false), { errnoName: 'EAGAIN' });
-    // From the one that waited to the first one again, by its end instead of a request
-    if (kind.inTheWay) await kind.drop(place, waiting);
-    else await place.agent.call('flock', [waiting.handle, 'unlock'], waiting);
-    if (!kind.inTheWay) holding = await open(HOLDER);
+    await kind.drop(place, waiting);
     turn = await begin();
   };
 }
