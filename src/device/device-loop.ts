@@ -76,7 +76,7 @@ export class DeviceLoop implements Disposable {
     for (;;) {
       this.instance.tick();
       if (this.#stopping) return;
-      const served = this.instance.serve();
+      const served = this.instance.rings.serve();
       const now = performance.now();
       if (served > 0) {
         if (slept) this.#spin.missed(now - (idleSince ?? now));
@@ -90,7 +90,7 @@ export class DeviceLoop implements Disposable {
       }
       idleSince ??= now;
       if (!slept && now - idleSince < this.#spin.window) continue;
-      if (this.instance.wantKicks()) continue;
+      if (this.instance.rings.wantKicks()) continue;
       this.#poll(this.instance.patience);
       lastPoll = performance.now();
       slept = true;

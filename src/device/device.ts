@@ -106,7 +106,10 @@ export interface Device extends Partial<Disposable> {
   suspend?(): void;
   /** Rings start again: with the state there was, or with a loaded one. Parked requests are handed to `handle` next. */
   resume?(): void;
-  /** A new driver initialises the device: drop what belonged to that boot of the guest, keep what is the process's. */
+  /**
+   * A new driver initialises the device: drop what belonged to the last boot of the guest, keep what is the process's.
+   * Nothing of the new driver has been handled yet.
+   */
   reset?(): void;
   /** Write the state of the suspended device. May be called again, and must not change the state. */
   save(records: RecordWriter): void;

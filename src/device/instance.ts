@@ -1,14 +1,14 @@
 import { Lifecycle } from '../state/index.ts';
-import { drainEventfd, type Fd, Poll } from '../sys/index.ts';
+import type { Fd } from '../sys/index.ts';
 import { type BackEnd, type Profile, type Ring, type Session, VirtioFeature } from '../vhost-user/index.ts';
 import { ARCS } from './arcs.ts';
 import type { Device } from './device.ts';
 import { noDriver } from './driver-state.ts';
 import { byDevice, DeviceError } from './errors.ts';
-import { MAX_TURN } from './limits.ts';
 import type { Poller } from './poller.ts';
 import { profileOf } from './profile.ts';
-import { RingWorker } from './ring-worker.ts';
+import type { RingStop } from './ring-stop.ts';
+import { Rings } from './rings.ts';
 import type { DeviceSettings } from './settings.ts';
 import { type InstanceStatus, protocolFeatureNames, showFeatures } from './status.ts';
 import type { Direction } from './transfer.ts';
@@ -24,13 +24,11 @@ const CONNECTION_BITS = VirtioFeature.LOG_ALL | VirtioFeature.PROTOCOL_FEATURES;
 export class Instance implements BackEnd, Disposable {
   readonly profile: Profile;
   readonly #device: Device;
-  readonly #poller: Poller;
   readonly #settings: DeviceSettings;
   readonly #log: (message: string) => void;
   readonly #lifecycle = new Lifecycle();
   readonly #transfers: Transfers;
-  readonly #workers: readonly RingWorker[];
-  readonly #kicks = new Map<number, Disposable>();
+  readonly #rings: Rings;
   #driver = noDriver();
   #owner: Session | undefined;
   #epoch: number | undefined;
@@ -40,16 +38,12 @@ export class Instance implements BackEnd, Disposable {
 
   constructor(device: Device, poller: Poller, settings: DeviceSettings, log: (message: string) => void) {
     this.#device = device;
-    this.#poller = poller;
     this.#settings = settings;
     this.#log = log;
     this.profile = profileOf(device, settings);
     const { features } = this.profile;
     this.#transfers = new Transfers({ device, lifecycle: this.#lifecycle, poller, settings, features, log });
-    this.#workers = Array.from(
-      { length: device.queues.count },
-      (_, queue) => new RingWorker(queue, device, log),
-    );
+    this.#rings = new Rings(device, poller, log);
   }
 
   // What a session asks for
@@ -77,22 +71,21 @@ export class Instance implements BackEnd, Disposable {
         'ERR_FENCED',
         `Ring ${ring.index} does not start: the guest runs elsewhere since epoch ${this.#epoch}`,
       );
-    const worker = this.#workers[ring.index];
     const next = ring.queue?.next;
-    if (worker === undefined || next === undefined)
+    if (ring.index >= this.profile.queues || next === undefined)
       throw new DeviceError('ERR_DEVICE', `There is no queue ${ring.index} to start`);
     this.#refuseUnchecked();
-    if (this.#lifecycle.state !== ARCS.start) this.#resume(ring.index, next);
-    worker.start(session, ring, worker.isRunning ? [] : this.#takeParked(ring.index, next));
-    this.#watchKick(ring);
+    if (this.#isNewDriver(ring.index, next)) this.#forgetGuest();
+    if (this.#lifecycle.state !== ARCS.start) this.#resume();
+    this.#driver.seen = true;
+    const parked = this.#rings.isRunning(ring.index) ? [] : this.#takeParked(ring.index, next);
+    this.#rings.start(session, ring, parked);
   }
 
   stopRing(_session: Session, ring: Ring): void {
-    const worker = this.#workers[ring.index];
-    if (worker?.isRunning !== true) return;
-    this.#settle(worker);
-    this.#park(worker);
-    if (!this.#anyRunning()) this.#suspend();
+    if (!this.#rings.isRunning(ring.index)) return;
+    this.#remember(this.#rings.settleAndStop(ring.index));
+    if (this.#rings.running === 0) this.#suspend();
   }
 
   enableRing(): void {
@@ -158,23 +151,14 @@ export class Instance implements BackEnd, Disposable {
     return this.#resetIsDue || current?.status === 'pending' || (busy && current === undefined);
   }
 
-  /** Handle requests of all running rings. Returns how many there were. */
-  serve(): number {
-    let handled = 0;
-    for (let i = 0; i < this.#workers.length; i++) handled += this.#workers[i]!.serve(MAX_TURN);
-    return handled;
-  }
-
-  /** Ask for kicks before sleeping. Returns whether there is something to do instead. */
-  wantKicks(): boolean {
-    let busy = false;
-    for (let i = 0; i < this.#workers.length; i++) if (this.#workers[i]!.wantKicks()) busy = true;
-    return busy;
+  /** The rings, for the thread to serve between two looks at everything else. */
+  get rings(): Rings {
+    return this.#rings;
   }
 
   /** How long the thread may sleep, in milliseconds; -1 for ever. */
   get patience(): number {
-    for (let i = 0; i < this.#workers.length; i++) if (this.#workers[i]!.isPolled) return 0;
+    if (this.#rings.polled) return 0;
     if (this.#keepUntil === undefined) return -1;
     return Math.max(0, Math.ceil(this.#keepUntil - performance.now()));
   }
@@ -209,7 +193,7 @@ export class Instance implements BackEnd, Disposable {
             },
       lifecycle: this.#lifecycle.state,
       owner: owner !== undefined,
-      ringsRunning: this.#workers.filter((worker) => worker.isRunning).length,
+      ringsRunning: this.#rings.running,
       epoch: this.#epoch ?? null,
       lastTransfer: this.#transfers.report,
     };
@@ -222,7 +206,7 @@ export class Instance implements BackEnd, Disposable {
 
   /** The guest was committed elsewhere in `epoch`: start no ring until `release`. Throws while rings run here. */
   fence(epoch: number): void {
-    if (this.#anyRunning())
+    if (this.#rings.running > 0)
       throw new DeviceError('ERR_NOT_SUSPENDED', 'The guest runs here: its rings have not been stopped');
     this.#epoch = epoch;
   }
@@ -239,13 +223,14 @@ export class Instance implements BackEnd, Disposable {
     this.#parkAll();
   }
 
-  /** The device runs again: the same boot of the guest goes on, or a new driver initialises it. */
-  #resume(queue: number, next: number): void {
+  /** Only a new driver starts a ring at its beginning that was in use; it says so where there is RESET_DEVICE. */
+  #isNewDriver(queue: number, next: number): boolean {
     const stopped = this.#driver.stops.get(queue);
-    // Only a new driver starts a ring at its beginning that was in use; it says so where there is RESET_DEVICE
-    if (next === 0 && stopped !== undefined && stopped.next !== 0) this.#forgetGuest();
+    return next === 0 && stopped !== undefined && stopped.next !== 0 && !this.#rings.isRunning(queue);
+  }
+
+  #resume(): void {
     this.#lifecycle.reach(ARCS.start);
-    this.#driver.seen = true;
     byDevice('resume', () => this.#device.resume?.());
   }
 
@@ -262,47 +247,19 @@ export class Instance implements BackEnd, Disposable {
     return [];
   }
 
-  #watchKick({ index, kick }: Ring): void {
-    this.#kicks.get(index)?.[Symbol.dispose]();
-    this.#kicks.delete(index);
-    if (kick === undefined) return;
-    const watch = this.#poller.watch('front-end', kick, Poll.in, () => {
-      drainEventfd(kick.number);
-    });
-    this.#kicks.set(index, watch);
-  }
-
-  /** Give deferred requests the time that their device asks for. */
-  #settle(worker: RingWorker): void {
-    const until = performance.now() + (this.#device.settleMilliseconds ?? 0);
-    while (worker.waiting > 0) {
-      const left = until - performance.now();
-      if (left <= 0) return;
-      this.#poller.waitOnly('device', Math.ceil(left));
-    }
-  }
-
-  #park(worker: RingWorker): void {
-    const stop = worker.stop();
-    if (stop === undefined) return;
-    this.#driver.stops.set(stop.queue, stop);
-    this.#kicks.get(stop.queue)?.[Symbol.dispose]();
-    this.#kicks.delete(stop.queue);
+  #remember(stop: RingStop | undefined): void {
+    if (stop !== undefined) this.#driver.stops.set(stop.queue, stop);
   }
 
   #parkAll(): void {
-    if (!this.#anyRunning()) return;
-    for (const worker of this.#workers) this.#park(worker);
+    if (this.#rings.running === 0) return;
+    for (const stop of this.#rings.stopAll()) this.#remember(stop);
     this.#suspend();
   }
 
   #suspend(): void {
     byDevice('suspend', () => this.#device.suspend?.());
     this.#lifecycle.reach(ARCS.suspend);
-  }
-
-  #anyRunning(): boolean {
-    return this.#workers.some((worker) => worker.isRunning);
   }
 
   /** Once the device itself is not busy saving or loading. */
