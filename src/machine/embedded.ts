@@ -3,8 +3,6 @@ import type { TransferOptions } from '../vhost-user/index.ts';
 import { FuseSession } from './fuse-session.ts';
 import { Workload } from './workload.ts';
 
-const PAGE = 4096;
-
 /** What a move of the embedded machine's device took. Times in milliseconds. */
 export interface EmbeddedMove {
   /** From the last request answered here to the first one that can be sent there. */
@@ -44,7 +42,7 @@ export class EmbeddedMachine implements Disposable {
     const session = this.#session;
     const target = session.prepareBackEnd(path);
     try {
-      const log = session.frontEnd.startLogging();
+      session.frontEnd.startLogging();
       this.workload.run(preCopyMs);
       const stopped = performance.now();
       session.stop();
@@ -53,7 +51,7 @@ export class EmbeddedMachine implements Disposable {
       const saved = performance.now();
       target.loadState(pieces, options);
       const loaded = performance.now();
-      const dirtyPages = countBits(log.subarray(0, Math.ceil(session.ram.size / PAGE / 8)));
+      const dirtyPages = countBits(session.frontEnd.collectDirty());
       session.adopt(target);
       session.start();
       return {

@@ -209,8 +209,8 @@ export class FrontEnd implements Disposable {
     return this.#poll.wait(milliseconds) > 0 && drainEventfd(call.number);
   }
 
-  /** Start logging dirty pages, as QEMU does at the beginning of a migration. Returns the bitmap, a bit a page. */
-  startLogging(): Uint8Array {
+  /** Start logging dirty pages, as QEMU does at the beginning of a migration. */
+  startLogging(): void {
     const ram = this.#ram;
     if (ram === undefined)
       throw new FerryError('ERR_NO_MEMORY', 'Dirty pages can only be logged once memory is shared');
@@ -224,7 +224,15 @@ export class FrontEnd implements Disposable {
     closeAll(reply.fds);
     this.#sendFeatures();
     if (this.#started) for (const index of this.#rings.keys()) this.#sendAddresses(index);
-    return this.#log.bytes;
+  }
+
+  /** Pages of 4096 bytes that were marked dirty since this was asked last, a bit each from guest address 0 on. */
+  collectDirty(): Uint8Array {
+    if (this.#log === undefined)
+      throw new FerryError('ERR_NO_LOG', 'Dirty pages can only be collected while they are logged');
+    const words = new Uint32Array(this.#log.buffer, 0, this.#log.length >> 2);
+    const dirty = Uint32Array.from(words, (_, i) => Atomics.exchange(words, i, 0));
+    return new Uint8Array(dirty.buffer);
   }
 
   /** Stop logging, as at the end of a migration that was cancelled. */
