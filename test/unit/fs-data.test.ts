@@ -135,6 +135,19 @@ test('a full file system takes no more, and takes again what was given back', ()
   assert.equal(f.client.write(f.node, f.handle, 65536, pattern(1)), 1);
 });
 
+test('a write that does not fit is written as far as it does, to the last byte', () => {
+  using f = opened({ memory: 65536 });
+  const data = pattern(100_000);
+  assert.equal(f.client.write(f.node, f.handle, 10, data), 65_526);
+  assert.deepEqual(f.client.read(f.node, f.handle, 10, 100_000), data.subarray(0, 65_526));
+  fails('ENOSPC', () => f.client.write(f.node, f.handle, 65_536, data));
+  f.client.setattr(f.node, { valid: 8, size: 65_000 });
+  assert.equal(f.client.write(f.node, f.handle, 65_000, data), 536);
+  f.client.call(requests.fallocate(f.node, f.handle, KEEP_SIZE | PUNCH_HOLE, 0, 8192));
+  assert.equal(f.client.write(f.node, f.handle, 100, data), 12_188);
+  assert.equal(f.client.statfs().blocksFree, 0);
+});
+
 test('FALLOCATE reserves, punches and zeroes, and refuses the rest', () => {
   using f = opened();
   const { client, node, handle } = f;

@@ -1,6 +1,3 @@
-/** Bytes in one name of a directory. */
-export const NAME_MAX = 255;
-
 /** Bytes a symbolic link can point with. */
 export const SYMLINK_MAX = 4095;
 
@@ -24,11 +21,26 @@ export interface FileSystemLimits {
   readonly xattrBytes: number;
 }
 
-const BYTES_PER_INODE = 4096;
-const FEWEST_INODES = 16_384;
-const MOST_INODES = 1_000_000;
-const FEWEST_XATTR_BYTES = 4 * 2 ** 20;
-const MOST_XATTR_BYTES = 256 * 2 ** 20;
+/** Bytes of memory for contents that there is one file for. */
+export const BYTES_PER_INODE = 4096;
+
+/** Files that there can be in any case, however little memory is given. */
+export const FEWEST_INODES = 16_384;
+
+/** Files that there can be at most, however much memory is given: each costs about 600 bytes beside its contents. */
+export const MOST_INODES = 1_000_000;
+
+/** Bytes of extended attributes that there is room for in any case; else a sixteenth of the memory for contents. */
+export const FEWEST_XATTR_BYTES = 4 * 2 ** 20;
+
+/** Bytes of extended attributes that there is room for at most. */
+export const MOST_XATTR_BYTES = 256 * 2 ** 20;
+
+/** Bytes that one COPY_FILE_RANGE copies at most, so that no other request waits long for it; the guest asks again. */
+export const MAX_COPY = 32 * 2 ** 20;
+
+/** Request queues that a device can have. */
+export const MAX_REQUEST_QUEUES = 64;
 
 function between(low: number, value: number, high: number): number {
   return Math.min(Math.max(low, Math.floor(value)), high);

@@ -1,5 +1,6 @@
 import { FerryError } from '../../errors.ts';
 import type { FsDeviceSettings } from './device.ts';
+import { MAX_REQUEST_QUEUES } from './limits.ts';
 
 /** What an fs device is started with. Plain data: it travels to the device's thread. */
 export interface FsOptions {
@@ -17,7 +18,6 @@ export interface FsOptions {
 }
 
 const FEWEST_BYTES = 65536;
-const MOST_QUEUES = 64;
 
 function refuse(option: string, expected: string, found: unknown): FerryError {
   return new FerryError(
@@ -42,9 +42,9 @@ export function fsOptions(given: unknown): FsOptions {
     typeof requestQueues !== 'number' ||
     !Number.isInteger(requestQueues) ||
     requestQueues < 1 ||
-    requestQueues > MOST_QUEUES
+    requestQueues > MAX_REQUEST_QUEUES
   )
-    throw refuse('requestQueues', `a number from 1 to ${MOST_QUEUES}`, requestQueues);
+    throw refuse('requestQueues', `a number from 1 to ${MAX_REQUEST_QUEUES}`, requestQueues);
   const locks = options.get('locks') ?? 'guest';
   if (locks !== 'guest' && locks !== 'device') throw refuse('locks', '"guest" or "device"', locks);
   return {

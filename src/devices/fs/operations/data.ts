@@ -11,7 +11,9 @@ import {
   WriteIn,
   WriteOut,
 } from '../../../fuse/index.ts';
-import { Errno } from '../../../sys/index.ts';
+import { Errno, PAGE_SIZE } from '../../../sys/index.ts';
+import type { FileContent } from '../contents/content.ts';
+import { MAX_COPY } from '../limits.ts';
 import { type OpenFile, OpenFlag } from '../tree/handles.ts';
 import { stampModified, stampRead } from '../tree/times.ts';
 import { dropCapabilities, dropSetIds } from './privileges.ts';
@@ -19,9 +21,6 @@ import { fileAt, type Serving } from './serving.ts';
 
 /** Offsets from here on are negative where the guest's kernel looks at them. */
 const BEYOND = 2 ** 63;
-
-/** Bytes that one COPY_FILE_RANGE copies at most, so that no other request waits long for it. */
-const MAX_COPY = 32 * 2 ** 20;
 
 const SEEK_DATA = 3;
 const SEEK_HOLE = 4;
@@ -53,17 +52,43 @@ export function write(serving: Serving, x: Exchange): number {
   if (offset >= BEYOND || size !== x.argumentBytes - WriteIn.size) return -Errno.EINVAL;
   const { fileSystem } = serving;
   const { inode } = file;
-  const written = inode.content!.write(offset, x.readable, size);
+  let written = inode.content!.write(offset, x.readable, size);
+  if (written === -Errno.ENOSPC) written = writeWhatFits(serving, x, inode.content!, offset, size);
   if (written < 0) return written;
   if (written > 0) {
-    if (x.u32(WriteIn.offsets.writeFlags) & WriteFlag.killPrivileges) dropSetIds(inode);
-    dropCapabilities(fileSystem, inode);
+    const flags = x.u32(WriteIn.offsets.writeFlags);
+    if (flags & WriteFlag.killPrivileges) dropSetIds(inode);
+    // What was written through a mapping takes nothing away.
+    if (!(flags & WriteFlag.cache)) dropCapabilities(fileSystem, inode);
     fileSystem.clock.tick();
     stampModified(inode, fileSystem.clock);
   }
   x.put32(WriteOut.offsets.size, written);
   x.put32(WriteOut.offsets.size + 4, 0);
   return WriteOut.size;
+}
+
+/**
+ * As write(2) does on a full file system: write less. Short by what may be in memory already; the guest comes back for
+ * the rest, and is told ENOSPC when nothing fits.
+ */
+function writeWhatFits(
+  serving: Serving,
+  x: Exchange,
+  content: FileContent,
+  offset: number,
+  size: number,
+): number {
+  const free = serving.fileSystem.contents.freePages * PAGE_SIZE;
+  const within = offset % PAGE_SIZE;
+  // The page in which the write begins is there already, or it is the first of those that are free.
+  const rest = within === 0 ? 0 : PAGE_SIZE - within;
+  for (const fits of [free + rest, free - within]) {
+    if (fits <= 0 || fits >= size) continue;
+    const written = content.write(offset, x.readable, fits);
+    if (written > 0) return written;
+  }
+  return -Errno.ENOSPC;
 }
 
 /** Contents changed by an operation that does not say whether the caller may keep setuid bits: they go. */

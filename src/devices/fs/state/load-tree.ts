@@ -1,5 +1,6 @@
+import { NAME_MAX } from '../../../fuse/index.ts';
 import { MAX_FILE_SIZE } from '../contents/limits.ts';
-import { NAME_MAX, SYMLINK_MAX, XATTR_VALUE_MAX } from '../limits.ts';
+import { SYMLINK_MAX, XATTR_VALUE_MAX } from '../limits.ts';
 import { Directory, FIRST_COOKIE } from '../tree/directory.ts';
 import { ROOT_INO } from '../tree/file-system.ts';
 import { FileType, Inode } from '../tree/inode.ts';
