@@ -9,6 +9,7 @@ const O_RDONLY = 0;
 const O_RDWR = 2;
 const O_NOATIME = 0o1000000;
 const O_TRUNC = 0o1000;
+const FROM_CACHE = 1;
 const KILL = 4;
 const MIDNIGHT = 1_700_000_000;
 
@@ -225,6 +226,18 @@ test('writing takes setuid away when the request says so, and file capabilities 
     change();
     assert.deepEqual(state(), [0, 0]);
   }
+});
+
+test('file capabilities stay when pages of a mapping are written back, and on directories', () => {
+  using guest = Guest.mounted();
+  const { client } = guest;
+  const { entry, handle } = client.create(ROOT, 'file', O_RDWR, 0o644);
+  const folder = client.mkdir(ROOT, 'dir', 0o755).node;
+  for (const node of [entry.node, folder])
+    client.call(requests.setxattr(node, 'security.capability', new Uint8Array(20)));
+  client.write(entry.node, handle, 0, new Uint8Array(1), FROM_CACHE);
+  client.setattr(folder, { valid: SetattrValid.uid, uid: 1 });
+  for (const node of [entry.node, folder]) assert.deepEqual(client.listxattr(node), ['security.capability']);
 });
 
 function copyOver({ client }: Guest, node: number, handle: number): void {

@@ -21,12 +21,12 @@ struct differ_run run;
 struct differ_arguments arg;
 static struct outcome outcomes[SIDES];
 
-static uint64_t below(uint64_t limit)
+uint64_t below(uint64_t limit)
 {
 	return random_below(&run.state, limit);
 }
 
-static void note(const char *format, ...)
+void note(const char *format, ...)
 {
 	char *line = run.history[run.step % HISTORY];
 	va_list args;
@@ -79,21 +79,24 @@ static const char *describe(const struct outcome *outcome)
 	return text;
 }
 
-static void both(action act)
+void both(action act)
 {
 	for (int side = 0; side < SIDES; side++) {
 		struct outcome *outcome = &outcomes[side];
 
 		outcome->length = 0;
+		become(run.user);
 		errno = 0;
 		outcome->result = act(side, outcome);
 		outcome->error = outcome->result < 0 ? errno : 0;
+		become(0);
 		outcome->data[outcome->length < LARGEST ? outcome->length : LARGEST] = 0;
 	}
 	if (outcomes[0].result != outcomes[1].result || outcomes[0].error != outcomes[1].error)
 		differs("%s there, %s here", describe(&outcomes[0]), describe(&outcomes[1]));
 	else if (outcomes[0].length != outcomes[1].length)
-		differs("%zu bytes there, %zu here", outcomes[0].length, outcomes[1].length);
+		differs("%zu bytes there, %zu here (%s there, %s here)", outcomes[0].length, outcomes[1].length,
+			describe(&outcomes[0]), describe(&outcomes[1]));
 	else
 		for (size_t i = 0; i < outcomes[0].length; i++)
 			if (outcomes[0].data[i] != outcomes[1].data[i]) {
@@ -175,6 +178,15 @@ static long long extent(void)
 	return below(8) ? below(5000) : below(LARGEST);
 }
 
+static void compare_all(void)
+{
+	int user = run.user;
+
+	run.user = 0;
+	compare_below("", 0);
+	run.user = user;
+}
+
 static void draw(void)
 {
 	static const char *const attributes[] = { "user.one", "user.two", "trusted.three", "user.", "nonsense" };
@@ -191,6 +203,10 @@ static void draw(void)
 	arg.length = extent();
 	arg.value = below(010000);
 	arg.attribute = attributes[below(5)];
+	if (below(4) == 0) {
+		draw_further();
+		return;
+	}
 	switch (below(30)) {
 	case 0: case 1: case 2: case 3:
 		arg.flags = open_flags[below(sizeof open_flags / sizeof *open_flags)];
@@ -375,18 +391,19 @@ static int do_differ(struct call *call)
 		for (int i = 0; i < OPEN; i++)
 			run.fd[side][i] = -1;
 	progress->operations = 0;
+	prepare_users();
 	hold_interrupts();
 	for (run.step = 0; run.step < count && !run.difference[0] && !interrupt_waits(); run.step++) {
 		draw();
 		if (!run.difference[0] && run.step % INTERVAL == INTERVAL - 1)
-			compare_below("", 0);
+			compare_all();
 		progress->operations++;
 		if (run.difference[0])
 			break;
 	}
 	if (!run.difference[0]) {
 		run.step++;
-		compare_below("", 0);
+		compare_all();
 	}
 	release_interrupts();
 	for (int side = 0; side < SIDES; side++)

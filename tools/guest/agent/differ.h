@@ -16,6 +16,8 @@ struct differ_run {
 	uint64_t state;
 	char history[HISTORY][160];
 	uint64_t step;
+	/* Whether the operations are those of somebody without privileges. */
+	int user;
 	/* What was different, or empty. */
 	char difference[400];
 };
@@ -42,6 +44,24 @@ struct outcome {
 };
 
 typedef long long (*action)(int side, struct outcome *outcome);
+
+/* ---- differ.c ---- */
+
+uint64_t below(uint64_t limit);
+/* Writes the operation at hand into the history. */
+void note(const char *format, ...);
+/* Carries the operation out on both sides, by whoever `run.user` says, and compares. */
+void both(action act);
+
+/* ---- differ-further.c ---- */
+
+void become(int user);
+/* Makes both directories everybody's, and root the first to do something. */
+void prepare_users(void);
+/* Draws one of the rarer operations and carries it out. */
+void draw_further(void);
+
+/* ---- differ-actions.c ---- */
 
 /* A name on one side; good until the fourth next call. */
 const char *on(int side, const char *name);

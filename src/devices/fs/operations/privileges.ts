@@ -3,9 +3,10 @@ import { FileType, GROUP_EXECUTE, type Inode, SET_GID, SET_UID } from '../tree/i
 
 const CAPABILITIES = 'security.capability';
 
-/** Changing what a file contains or whose it is takes its file capabilities away. */
+/** Changing what a file contains or whose it is takes its file capabilities away; to a directory they mean nothing. */
 export function dropCapabilities(fileSystem: FileSystem, inode: Inode): void {
-  if (inode.xattrs !== undefined) fileSystem.removeXattr(inode, CAPABILITIES);
+  if (inode.xattrs !== undefined && inode.type !== FileType.directory)
+    fileSystem.removeXattr(inode, CAPABILITIES);
 }
 
 /** Take away setuid, and setgid where it is not a sign of mandatory locking. */
