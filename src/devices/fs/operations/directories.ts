@@ -16,7 +16,7 @@ import type { Inode } from '../tree/inode.ts';
 import { nameToBytes } from '../tree/name.ts';
 import { stampRead } from '../tree/times.ts';
 import { answerEntry } from './answers.ts';
-import { directoryAt, openDirectoryAt, type Serving } from './serving.ts';
+import { directoryAt, noDirectoryAt, openDirectoryAt, type Serving } from './serving.ts';
 
 /** The names that every directory has, each with its place in the order. */
 const SELF = { name: '.', cookie: 1 };
@@ -25,7 +25,7 @@ const PARENT = { name: '..', cookie: 2 };
 /** OPENDIR. */
 export function opendir(serving: Serving, x: Exchange): number {
   const inode = directoryAt(serving, x.node);
-  if (inode === undefined) return serving.fileSystem.inodes.has(x.node) ? -Errno.ENOTDIR : -Errno.ESTALE;
+  if (inode === undefined) return noDirectoryAt(serving, x.node);
   if (!serving.fileSystem.canOpen) return -Errno.ENFILE;
   const directory = serving.fileSystem.openDirectory(inode, x.u32(OpenIn.offsets.flags));
   x.clear(0, OpenOut.size);

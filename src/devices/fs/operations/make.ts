@@ -9,7 +9,7 @@ import { stampChanged, stampModified } from '../tree/times.ts';
 import { answerEntry } from './answers.ts';
 import { answerOpen, openExisting } from './open.ts';
 import { hasRoomFor, setBirthAttributes, takeSecurityContexts } from './security.ts';
-import { directoryAt, type Serving } from './serving.ts';
+import { directoryAt, noDirectoryAt, type Serving } from './serving.ts';
 
 /** Types that MKNOD can make. */
 const NODES: ReadonlySet<number> = new Set([
@@ -37,7 +37,7 @@ function make(serving: Serving, x: Exchange, parent: Inode, mode: number, named:
   const inode = fileSystem.createInode(
     inherits && isDirectory ? mode | SET_GID : mode,
     x.uid,
-    inherits ? parent.gid : x.gid,
+    groupWithin(parent, x.gid),
   );
   setBirthAttributes(fileSystem, inode, attributes);
   if (named) {
@@ -56,7 +56,7 @@ function takeFreeName(serving: Serving, x: Exchange): Inode | number {
 
 function takeParentAndName(serving: Serving, x: Exchange): Inode | number {
   const parent = directoryAt(serving, x.node);
-  if (parent === undefined) return serving.fileSystem.inodes.has(x.node) ? -Errno.ENOTDIR : -Errno.ESTALE;
+  if (parent === undefined) return noDirectoryAt(serving, x.node);
   const error = x.takeNewName();
   return error === 0 ? parent : error;
 }
@@ -149,7 +149,7 @@ export function create(serving: Serving, x: Exchange): number {
 /** TMPFILE: open a file that has no name, yet or ever. The name in the request means nothing. */
 export function tmpfile(serving: Serving, x: Exchange): number {
   const parent = directoryAt(serving, x.node);
-  if (parent === undefined) return serving.fileSystem.inodes.has(x.node) ? -Errno.ENOTDIR : -Errno.ESTALE;
+  if (parent === undefined) return noDirectoryAt(serving, x.node);
   x.skip(CreateIn.size);
   const error = x.takeString();
   if (error !== 0) return error;

@@ -3,12 +3,12 @@ import { Errno } from '../../../sys/index.ts';
 import type { DirectoryEntry } from '../tree/directory.ts';
 import type { Inode } from '../tree/inode.ts';
 import { stampChanged, stampModified } from '../tree/times.ts';
-import { directoryAt, type Serving } from './serving.ts';
+import { directoryAt, noDirectoryAt, type Serving } from './serving.ts';
 
 /** UNLINK: take a name from a file that is no directory. */
 export function unlink(serving: Serving, x: Exchange): number {
   const parent = directoryAt(serving, x.node);
-  if (parent === undefined) return serving.fileSystem.inodes.has(x.node) ? -Errno.ENOTDIR : -Errno.ESTALE;
+  if (parent === undefined) return noDirectoryAt(serving, x.node);
   const error = x.takeNewName();
   if (error !== 0) return error;
   const entry = parent.directory!.find(x.bytes, x.nameStart, x.nameLength);
@@ -20,7 +20,7 @@ export function unlink(serving: Serving, x: Exchange): number {
 /** RMDIR: remove an empty directory. */
 export function rmdir(serving: Serving, x: Exchange): number {
   const parent = directoryAt(serving, x.node);
-  if (parent === undefined) return serving.fileSystem.inodes.has(x.node) ? -Errno.ENOTDIR : -Errno.ESTALE;
+  if (parent === undefined) return noDirectoryAt(serving, x.node);
   const error = x.takeNewName();
   if (error !== 0) return error;
   const entry = parent.directory!.find(x.bytes, x.nameStart, x.nameLength);

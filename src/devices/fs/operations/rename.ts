@@ -4,7 +4,7 @@ import type { DirectoryEntry } from '../tree/directory.ts';
 import { FileType, type Inode } from '../tree/inode.ts';
 import { nameFromBytes } from '../tree/name.ts';
 import { stampChanged, stampModified } from '../tree/times.ts';
-import { directoryAt, type Serving } from './serving.ts';
+import { directoryAt, noDirectoryAt, type Serving } from './serving.ts';
 
 /** Flags of renameat2(2). */
 const NO_REPLACE = 1;
@@ -30,7 +30,8 @@ function move(serving: Serving, x: Exchange, newDirectory: number, flags: number
   const { fileSystem } = serving;
   const from = directoryAt(serving, x.node);
   const to = directoryAt(serving, newDirectory);
-  if (from === undefined || to === undefined) return missing(serving, x.node, newDirectory);
+  if (from === undefined) return noDirectoryAt(serving, x.node);
+  if (to === undefined) return noDirectoryAt(serving, newDirectory);
   const error = x.takeNewName();
   if (error !== 0) return error;
   const entry = from.directory!.find(x.bytes, x.nameStart, x.nameLength);
@@ -50,14 +51,10 @@ function move(serving: Serving, x: Exchange, newDirectory: number, flags: number
   if (flags & EXCHANGE) fileSystem.exchange(from, entry, to, target!);
   else fileSystem.rename(from, entry, to, nameFromBytes(x.bytes, x.nameStart, x.nameLength), target);
   if (flags & WHITEOUT) {
-    const whiteout = fileSystem.createInode(FileType.character, x.uid, x.gid);
+    const whiteout = fileSystem.createInode(FileType.character, x.uid, groupWithin(from, x.gid));
     fileSystem.link(from, entry.name, whiteout);
   }
   return 0;
-}
-
-function missing(serving: Serving, ...nodes: number[]): number {
-  return nodes.every((node) => serving.fileSystem.inodes.has(node)) ? -Errno.ENOTDIR : -Errno.ESTALE;
 }
 
 /** What stands against the move, as a negative errno in the order in which Linux looks; or 0. */

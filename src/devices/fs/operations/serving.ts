@@ -1,5 +1,6 @@
 import type { Request } from '../../../device/index.ts';
 import type { Exchange } from '../../../fuse/index.ts';
+import { Errno } from '../../../sys/index.ts';
 import type { LockWaiter } from '../locks/table.ts';
 import type { FileSystem } from '../tree/file-system.ts';
 import type { OpenDirectory, OpenFile } from '../tree/handles.ts';
@@ -44,6 +45,11 @@ export type Run = (serving: Serving, x: Exchange) => number;
 export function directoryAt(serving: Serving, ino: number): Inode | undefined {
   const inode = serving.fileSystem.inodes.get(ino);
   return inode?.directory === undefined ? undefined : inode;
+}
+
+/** Why `directoryAt` found nothing: what is there is no directory, or there is nothing. */
+export function noDirectoryAt(serving: Serving, ino: number): number {
+  return serving.fileSystem.inodes.has(ino) ? -Errno.ENOTDIR : -Errno.ESTALE;
 }
 
 /** The file that is open under `handle`, if it is the one that the request is about. */
