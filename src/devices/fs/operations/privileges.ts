@@ -15,3 +15,8 @@ export function dropSetIds(inode: Inode): void {
   const dropped = inode.mode & GROUP_EXECUTE ? SET_UID | SET_GID : SET_UID;
   inode.mode &= ~dropped;
 }
+
+/** The group of what somebody of `group` makes in `parent`: the directory's own where it is setgid. */
+export function groupWithin(parent: Inode, group: number): number {
+  return parent.mode & SET_GID ? parent.gid : group;
+}
