@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { requests } from '../../src/fuse/index.ts';
+import { requests, SetattrValid } from '../../src/fuse/index.ts';
 import { fails, Guest, namesIn } from './fs-guest.ts';
 
 const ROOT = 1;
@@ -127,7 +127,9 @@ test('WHITEOUT leaves a device node 0:0 in the old place', () => {
   const left = t.client.lookup(t.a, 'file');
   assert.deepEqual([left.mode, left.rdev, left.nlink], [0o020000, 0, 1]);
   assert.equal(t.client.lookup(t.b, 'moved').node, t.file);
+  t.client.setattr(t.a, { valid: SetattrValid.mode | SetattrValid.gid, mode: 0o2755, gid: 700 });
   t.move(t.a, 'sub', t.b, 'sub', WHITEOUT | NO_REPLACE);
+  assert.equal(t.client.lookup(t.a, 'sub').gid, 700);
   assert.deepEqual([t.client.getattr(t.a).nlink, t.client.getattr(t.b).nlink], [2, 3]);
 });
 

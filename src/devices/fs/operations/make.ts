@@ -8,6 +8,7 @@ import { nameFromBytes } from '../tree/name.ts';
 import { stampChanged, stampModified } from '../tree/times.ts';
 import { answerEntry } from './answers.ts';
 import { answerOpen, openExisting } from './open.ts';
+import { groupWithin } from './privileges.ts';
 import { hasRoomFor, setBirthAttributes, takeSecurityContexts } from './security.ts';
 import { directoryAt, noDirectoryAt, type Serving } from './serving.ts';
 

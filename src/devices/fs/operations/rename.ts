@@ -4,6 +4,7 @@ import type { DirectoryEntry } from '../tree/directory.ts';
 import { FileType, type Inode } from '../tree/inode.ts';
 import { nameFromBytes } from '../tree/name.ts';
 import { stampChanged, stampModified } from '../tree/times.ts';
+import { groupWithin } from './privileges.ts';
 import { directoryAt, noDirectoryAt, type Serving } from './serving.ts';
 
 /** Flags of renameat2(2). */
