@@ -104,6 +104,10 @@ async function hold(place: Workplace, kind: Kind): Promise<Look> {
       await holding.close();
       holding = await open(HOLDER);
     }
+    await until('The grant of the lock', async () => {
+      await place.agent.ping();
+      return turn.isGranted();
+    });
     await turn.wait;
     await assert.rejects(kind.take(place, rival, false), { errnoName: 'EAGAIN' });
     await kind.drop(place, waiting);
