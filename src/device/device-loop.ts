@@ -2,15 +2,12 @@ import { acceptUnix, type Fd, Poll } from '../sys/index.ts';
 import { BackEndSession } from '../vhost-user/index.ts';
 import type { Device } from './device.ts';
 import { Instance } from './instance.ts';
-import { MAX_COMPLAINTS, MAX_SESSIONS } from './limits.ts';
+import { MAX_COMPLAINTS, MAX_SESSIONS, POLL_EVERY } from './limits.ts';
 import { Poller, type WatchGroup } from './poller.ts';
 import type { DeviceSettings } from './settings.ts';
 import { SpinPolicy } from './spin.ts';
 
 const MICROSECONDS_PER_MILLISECOND = 1000;
-
-/** While requests keep coming, everything else is asked for this often, in milliseconds. */
-const POLL_EVERY = 0.2;
 
 /** Where front ends come from: a socket that listens, or the one connection there will be. */
 export interface FrontEndSource {
@@ -51,6 +48,7 @@ export class DeviceLoop implements Disposable {
     device.attach?.({
       log,
       watch: (fd, events, callback) => this.#poller.watch('device', fd, events, callback),
+      configChanged: () => this.instance.configChanged(),
       now: () => performance.now(),
     });
     if (source.kind === 'connected') this.#open(source.socket);
@@ -70,30 +68,31 @@ export class DeviceLoop implements Disposable {
 
   /** Serve until `stop`, or until the only front end there will be has gone. */
   run(): void {
-    let lastPoll = performance.now();
+    let sincePoll = 0;
     let idleSince: number | undefined;
     let slept = false;
     for (;;) {
       this.instance.tick();
       if (this.#stopping) return;
       const served = this.instance.rings.serve();
-      const now = performance.now();
       if (served > 0) {
-        if (slept) this.#spin.missed(now - (idleSince ?? now));
+        if (slept) this.#spin.missed(performance.now() - (idleSince ?? 0));
         else if (idleSince !== undefined) this.#spin.caught();
         idleSince = undefined;
         slept = false;
-        if (now - lastPoll < POLL_EVERY) continue;
-        lastPoll = now;
+        sincePoll += served;
+        if (sincePoll < POLL_EVERY) continue;
+        sincePoll = 0;
         this.#poll(0);
         continue;
       }
+      const now = performance.now();
       idleSince ??= now;
       if (!slept && now - idleSince < this.#spin.window) continue;
       if (this.instance.rings.wantKicks()) continue;
-      this.#poll(this.instance.patience);
-      lastPoll = performance.now();
+      sincePoll = 0;
       slept = true;
+      this.#poll(this.instance.patience);
     }
   }
 

@@ -48,6 +48,8 @@ export interface DeviceContext {
   log(message: string): void;
   /** Call `callback` with the `Poll` bits found whenever `fd` is ready for `events`, until the result is disposed of. */
   watch(fd: Fd, events: number, callback: (ready: number) => void): Disposable;
+  /** The configuration space has changed: the driver is told, when it runs next. */
+  configChanged(): void;
   /** Milliseconds on a clock that only goes forward. */
   now(): number;
 }

@@ -174,6 +174,11 @@ export class Instance implements BackEnd, Disposable {
     this.#forgetGuest();
   }
 
+  /** The device's configuration space is another one. A front end that connects later reads it anyway. */
+  configChanged(): void {
+    this.#owner?.announceConfigChange();
+  }
+
   // What the operator asks for
 
   get status(): InstanceStatus {

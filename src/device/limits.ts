@@ -10,6 +10,9 @@ export const MAX_COMPLAINTS = 100;
 /** Requests of one ring that are handled before the others have their turn. */
 export const MAX_TURN = 32;
 
+/** Requests after which everything else is asked for, while more keep coming. */
+export const POLL_EVERY = 64;
+
 /** The device thread answers the operator within this time, in milliseconds, unless its device keeps it busy. */
 export const ANSWER_WITHIN = 10_000;
 

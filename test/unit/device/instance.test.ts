@@ -1,0 +1,344 @@
+/** The instance behind a session, message by message, without a socket. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type DeferredRequest, type Device, DONE, LATER, type Request } from '../../../src/device/device.ts';
+import { Instance } from '../../../src/device/instance.ts';
+import { Poller } from '../../../src/device/poller.ts';
+import { DEFAULT_SETTINGS, type DeviceSettings } from '../../../src/device/settings.ts';
+import type { Section } from '../../../src/state/index.ts';
+import { createPipe, type Fd } from '../../../src/sys/index.ts';
+import type { Ring, Session } from '../../../src/vhost-user/index.ts';
+import { SplitQueue } from '../../../src/virtio/index.ts';
+import { DATA, OPTIONS, queueFixture, WRITE } from '../../support/raw-ring.ts';
+
+const NOTE: Section = { name: 'note', version: 1, required: true };
+
+/** Writes down what happens to it. Requests are answered with one byte, or deferred while `patient`. */
+class Diary implements Device {
+  readonly identity = { name: 'diary', virtioId: 59, stateVersion: 1 };
+  readonly features = 3n;
+  readonly queues = { count: 2, maxSize: 8 };
+  readonly sections = [NOTE];
+  readonly lines: string[] = [];
+  readonly waiting: DeferredRequest[] = [];
+  patient = false;
+
+  negotiated(features: bigint): void {
+    this.lines.push(`negotiated ${features}`);
+  }
+
+  handle(request: Request): typeof DONE | typeof LATER {
+    this.lines.push(`handle ${request.queue}`);
+    if (this.patient) {
+      this.waiting.push(request.defer());
+      return LATER;
+    }
+    request.writable.fill(7, 1);
+    return DONE;
+  }
+
+  suspend(): void {
+    this.lines.push('suspend');
+  }
+
+  resume(): void {
+    this.lines.push('resume');
+  }
+
+  reset(): void {
+    this.lines.push('reset');
+  }
+
+  save(): void {
+    this.lines.push('save');
+  }
+
+  load() {
+    this.lines.push('load');
+    return {
+      commit: () => void this.lines.push('commit'),
+      [Symbol.dispose]: () => void this.lines.push('given up'),
+    };
+  }
+}
+
+class FakeSession implements Session {
+  rings: readonly Ring[] = [];
+  features = 0n;
+  protocolFeatures = 0n;
+  readonly told: string[] = [];
+
+  notify(ring: Ring): void {
+    this.told.push(`notify ${ring.index}`);
+  }
+
+  reportBroken(ring: Ring): void {
+    this.told.push(`broken ${ring.index}`);
+  }
+
+  announceConfigChange(): void {
+    this.told.push('config changed');
+  }
+}
+
+function fixture(settings: Partial<DeviceSettings> = {}) {
+  const stack = new DisposableStack();
+  const device = new Diary();
+  const log: string[] = [];
+  const poller = stack.use(new Poller());
+  const instance = new Instance(device, poller, { ...DEFAULT_SETTINGS, ...settings }, (line) =>
+    log.push(line),
+  );
+  const session = new FakeSession();
+  const { ring, guest } = stack.use(queueFixture(8));
+  for (let head = 0; head < 8; head++) ring.describe(head, DATA + head * 64, 16, WRITE);
+  const ringOf = (index: number, queue: SplitQueue, enabled = true): Ring => {
+    return { index, kick: undefined, polled: true, started: true, enabled, queue };
+  };
+  return {
+    device,
+    instance,
+    session,
+    log,
+    ring,
+    /** Ring `index` over the one queue of the fixture, from where `base` says. */
+    started: (index = 0, options: { enabled?: boolean; next?: number } = {}) => {
+      const { next = 0, enabled } = options;
+      const queue = new SplitQueue(guest.memory, ring.ring, { ...OPTIONS, size: 8, next });
+      return ringOf(index, queue, enabled);
+    },
+    lines: () => device.lines.splice(0),
+    [Symbol.dispose]: () => stack[Symbol.dispose](),
+  };
+}
+
+/** A pipe's end for a transfer; the other one is returned, too. */
+function channel(direction: 'save' | 'load'): { theirs: Fd; ours: Fd } {
+  const { read, write } = createPipe('state');
+  return direction === 'save' ? { theirs: write, ours: read } : { theirs: read, ours: write };
+}
+
+test('messages lead through the lifecycle', () => {
+  using f = fixture();
+  const states: string[] = [f.instance.status.lifecycle];
+  const note = () => states.push(f.instance.status.lifecycle);
+  const ring = f.started();
+  f.instance.startRing(f.session, ring);
+  note();
+  f.instance.stopRing(f.session, ring);
+  note();
+  const { theirs, ours } = channel('save');
+  using _ours = ours;
+  f.instance.beginTransfer(f.session, 'save', theirs);
+  note();
+  f.instance.tick();
+  f.instance.checkTransfer(f.session);
+  note();
+  assert.deepEqual(states, ['stop', 'running', 'stop', 'stop-copy', 'stop']);
+  assert.deepEqual(f.lines(), ['resume', 'suspend', 'save']);
+});
+
+test('suspended with the last ring, not before', () => {
+  using f = fixture();
+  const [one, other] = [f.started(0), f.started(1)];
+  f.instance.startRing(f.session, one);
+  f.instance.startRing(f.session, other);
+  f.instance.stopRing(f.session, one);
+  assert.deepEqual(f.lines(), ['resume']);
+  f.instance.stopRing(f.session, other);
+  assert.deepEqual(f.lines(), ['suspend']);
+});
+
+test('a ring that is disabled is not looked at, one that is polled keeps the thread awake', () => {
+  using f = fixture();
+  f.ring.offer(0);
+  f.instance.startRing(f.session, f.started(0, { enabled: false }));
+  assert.equal(f.instance.rings.serve(), 0);
+  assert.equal(f.instance.patience, 0);
+  f.instance.startRing(f.session, f.started(0));
+  assert.equal(f.instance.rings.serve(), 1);
+  assert.deepEqual(f.ring.used(0), { id: 0, length: 1 });
+  assert.deepEqual(f.session.told, ['notify 0']);
+});
+
+test('what a device answers after the rings stopped reaches neither memory nor the driver', () => {
+  using f = fixture();
+  f.device.patient = true;
+  f.ring.offer(3);
+  const ring = f.started();
+  f.instance.startRing(f.session, ring);
+  f.instance.rings.serve();
+  const [waiting] = f.device.waiting;
+  assert.equal(waiting?.abandoned, false);
+  f.instance.stopRing(f.session, ring);
+  assert.equal(waiting?.abandoned, true);
+  waiting?.complete();
+  assert.equal(f.ring.usedIndex, 0);
+  assert.deepEqual(f.session.told, []);
+});
+
+test('parked requests come back in their order, before new ones, and before the device is told anything else', () => {
+  using f = fixture();
+  f.device.patient = true;
+  f.ring.offer(5, 2);
+  const ring = f.started();
+  f.instance.startRing(f.session, ring);
+  f.instance.rings.serve();
+  f.instance.stopRing(f.session, ring);
+  f.ring.offer(6);
+  f.device.patient = false;
+  f.lines();
+  f.instance.startRing(f.session, f.started(0, { next: ring.queue!.next }));
+  assert.equal(f.instance.rings.serve(), 3);
+  assert.deepEqual(f.lines(), ['resume', 'handle 0', 'handle 0', 'handle 0']);
+  assert.deepEqual(
+    [0, 1, 2].map((index) => f.ring.used(index).id),
+    [5, 2, 6],
+  );
+});
+
+test('parked requests are dropped where the ring goes on elsewhere, and at a reset', () => {
+  using f = fixture();
+  f.device.patient = true;
+  f.ring.offer(5, 2, 1);
+  const ring = f.started();
+  f.instance.startRing(f.session, ring);
+  f.instance.rings.serve();
+  f.instance.stopRing(f.session, ring);
+  const elsewhere = f.started(0, { next: 2 });
+  f.device.patient = false;
+  f.instance.startRing(f.session, elsewhere);
+  assert.equal(f.instance.rings.serve(), 1);
+  assert.match(f.log.join(), /stopped at 3 and starts at 2: 3 parked requests are dropped/);
+  f.instance.stopRing(f.session, elsewhere);
+
+  f.device.patient = true;
+  f.ring.offer(7);
+  const again = f.started(0, { next: 3 });
+  f.instance.startRing(f.session, again);
+  f.instance.rings.serve();
+  f.lines();
+  f.instance.reset(f.session);
+  assert.deepEqual(f.lines(), ['suspend', 'reset']);
+  f.instance.startRing(f.session, f.started(0, { next: 4 }));
+  assert.equal(f.instance.rings.serve(), 0);
+});
+
+test('a ring that starts at its beginning again has a new driver behind it, whichever ring it is', () => {
+  using f = fixture();
+  const [quiet, busy] = [f.started(1, { next: 8 }), f.started(0)];
+  f.ring.offer(1);
+  f.instance.startRing(f.session, busy);
+  f.instance.startRing(f.session, quiet);
+  f.instance.rings.serve();
+  f.instance.stopRing(f.session, quiet);
+  f.instance.stopRing(f.session, busy);
+  f.lines();
+  f.instance.startRing(f.session, f.started(1, { next: 8 }));
+  assert.deepEqual(f.lines(), ['resume']);
+  f.instance.startRing(f.session, f.started(0));
+  assert.deepEqual(f.lines(), ['reset']);
+});
+
+test('another session changes nothing until the owner has gone', () => {
+  using f = fixture();
+  const other = new FakeSession();
+  f.instance.claim(f.session);
+  const ring = f.started();
+  f.instance.startRing(f.session, ring);
+  f.lines();
+  for (const act of [
+    () => f.instance.claim(other),
+    () => f.instance.setFeatures(other, 0n),
+    () => f.instance.startRing(other, ring),
+    () => f.instance.checkTransfer(other),
+  ])
+    assert.throws(act, { code: 'ERR_OWNED' });
+  const { theirs, ours } = channel('save');
+  using _ours = ours;
+  assert.throws(() => f.instance.beginTransfer(other, 'save', theirs), { code: 'ERR_OWNED' });
+  assert.ok(theirs.closed);
+  f.instance.reset(other);
+  f.instance.disconnected(other);
+  assert.deepEqual(f.lines(), []);
+  assert.equal(f.instance.status.lifecycle, 'running');
+  f.instance.disconnected(f.session);
+  assert.deepEqual(f.lines(), ['suspend']);
+  f.instance.claim(other);
+  assert.ok(f.instance.status.owner);
+});
+
+test('the device hears of its own feature bits, the state of those of the driver', () => {
+  using f = fixture();
+  f.instance.setFeatures(f.session, f.instance.profile.features);
+  assert.deepEqual(f.lines(), ['negotiated 3']);
+  f.instance.setFeatures(f.session, f.instance.profile.features & ~1n);
+  assert.deepEqual(f.lines(), ['negotiated 2']);
+});
+
+test('a change of the configuration space is told to the owner', () => {
+  using f = fixture();
+  f.instance.configChanged();
+  f.instance.claim(f.session);
+  f.instance.configChanged();
+  assert.deepEqual(f.session.told, ['config changed']);
+});
+
+test('a broken ring yields nothing more, is reported, and starts anew', () => {
+  using f = fixture();
+  const ring = f.started();
+  f.instance.startRing(f.session, ring);
+  f.ring.describe(1, 1n << 50n, 16, WRITE);
+  f.ring.offer(1, 2);
+  f.instance.rings.serve();
+  assert.equal(f.instance.rings.serve(), 0);
+  assert.deepEqual(f.session.told, ['broken 0']);
+  assert.match(f.log.join(), /Queue 0 is broken: Descriptor 1/);
+  f.instance.stopRing(f.session, ring);
+  assert.equal(f.instance.status.lifecycle, 'stop');
+});
+
+test('rings do not start on a loaded state that nobody has checked', () => {
+  using f = fixture();
+  const { theirs, ours } = channel('load');
+  ours[Symbol.dispose]();
+  f.instance.beginTransfer(f.session, 'load', theirs);
+  assert.throws(() => f.instance.startRing(f.session, f.started()), { code: 'ERR_TRANSFER_UNCHECKED' });
+  f.instance.tick();
+  assert.throws(() => f.instance.startRing(f.session, f.started()), { code: 'ERR_TRANSFER_UNCHECKED' });
+  assert.throws(() => f.instance.checkTransfer(f.session), { code: 'ERR_STATE_TRUNCATED' });
+  f.instance.startRing(f.session, f.started());
+  assert.equal(f.instance.status.lifecycle, 'running');
+});
+
+test('rings start on a saved state that nobody has checked', () => {
+  using f = fixture();
+  const { theirs, ours } = channel('save');
+  using _ours = ours;
+  f.instance.beginTransfer(f.session, 'save', theirs);
+  f.instance.tick();
+  f.instance.startRing(f.session, f.started());
+  assert.equal(f.instance.status.lifecycle, 'running');
+  assert.throws(() => f.instance.checkTransfer(f.session), { code: 'ERR_NO_TRANSFER' });
+});
+
+const wrong: readonly (readonly [string, (device: Diary) => object])[] = [
+  ['a name of capitals', ({ identity }) => ({ identity: { ...identity, name: 'Diary' } })],
+  ['a state version of zero', ({ identity }) => ({ identity: { ...identity, stateVersion: 0 } })],
+  ['a feature bit of the transport', () => ({ features: 1n << 29n })],
+  ['no queue', () => ({ queues: { count: 0, maxSize: 8 } })],
+  ['more queues than can be named', () => ({ queues: { count: 257, maxSize: 8 } })],
+  ['queues of an odd size', () => ({ queues: { count: 1, maxSize: 12 } })],
+  ['two sections of one name', () => ({ sections: [NOTE, NOTE] })],
+  ['a section of the SDK', () => ({ sections: [{ ...NOTE, name: 'ferry.queue' }] })],
+];
+
+for (const [name, change] of wrong)
+  test(`a device with ${name} is not served`, () => {
+    using poller = new Poller();
+    const device = new Diary();
+    const served = Object.assign(Object.create(Object.getPrototypeOf(device)), device, change(device));
+    assert.throws(() => new Instance(served, poller, DEFAULT_SETTINGS, () => undefined), {
+      code: 'ERR_DEVICE',
+    });
+  });
