@@ -8,6 +8,14 @@ import { StateError, StateReader, StateWriter } from '../../src/state/index.ts';
 const identity = { device: 'toy', virtioId: 42, stateVersion: 1, features: 0n };
 const section = { name: 'things', version: 1, required: true };
 const seconds = Number(process.env.FERRY_FUZZ_SECONDS ?? 3);
+const seed = Number(process.env.FERRY_FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 31));
+const bounds = {
+  seed,
+  interruptAfterTimeLimit: seconds * 1000,
+  numRuns: 1_000_000,
+  markInterruptAsFailure: false,
+  verbose: 1,
+} as const;
 
 function sourceOf(bytes: Uint8Array) {
   let at = 0;
@@ -49,7 +57,8 @@ const damage = fc.oneof(
   fc.record({ kind: fc.constant('cut' as const), at: fc.nat(), length: fc.nat(128) }),
 );
 
-test('a mangled stream is refused or yields what was written', () => {
+test('a mangled stream is refused or yields what was written', (t) => {
+  t.diagnostic(`FERRY_FUZZ_SEED=${seed}`);
   const stream = fc.array(fc.uint8Array({ maxLength: 200 }), { maxLength: 5 });
   fc.assert(
     fc.property(stream, fc.array(damage, { minLength: 1, maxLength: 4 }), (payloads, damages) => {
@@ -74,7 +83,8 @@ test('a mangled stream is refused or yields what was written', () => {
   );
 });
 
-test('noise is refused', () => {
+test('noise is refused', (t) => {
+  t.diagnostic(`FERRY_FUZZ_SEED=${seed}`);
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 4096 }), (noise) => {
       assert.equal(read(noise), undefined);
