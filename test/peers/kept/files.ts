@@ -1,9 +1,22 @@
 /** Files that a guest has open, by whatever name or none, while it moves. */
 import assert from 'node:assert/strict';
-import { hex, type Keep, O_APPEND, O_CREAT, O_EXCL, O_RDONLY, O_RDWR, O_WRONLY } from './workplace.ts';
+import {
+  hex,
+  type Keep,
+  O_APPEND,
+  O_CREAT,
+  O_EXCL,
+  O_RDONLY,
+  O_RDWR,
+  O_WRONLY,
+  type OpenFile,
+} from './workplace.ts';
 
 const PIECE = 1 << 20;
+const O_PATH = 0o10000000;
 const O_TMPFILE = 0o20200000;
+/** More than any guest here makes. */
+const MOST_MOVES = 8;
 const RENAME_EXCHANGE = 2;
 
 export const files: Record<string, Keep> = {
@@ -55,6 +68,22 @@ export const files: Record<string, Keep> = {
       assert.notEqual((await another.stat()).ino, ino);
       await place.agent.call('unlink', [place.path('deleted')]);
       await another.close();
+    };
+  },
+
+  async 'deleted files that nobody has open, and the guest still refers to'(place) {
+    const references: OpenFile[] = [];
+    for (let move = 1; move <= MOST_MOVES; move++) {
+      const file = await place.open(`referred to ${move}`);
+      await file.writeAt(0, 'x'.repeat(move));
+      await file.close();
+      references[move] = await place.open(`referred to ${move}`, O_PATH);
+      // What it knew of the file is not valid from here on
+      await place.agent.call('unlink', [place.path(`referred to ${move}`)]);
+    }
+    return async (move) => {
+      const { size, nlink } = await references[move]!.stat();
+      assert.deepEqual([size, nlink], [move, 0]);
     };
   },
 
