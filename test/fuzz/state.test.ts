@@ -74,12 +74,7 @@ test('a mangled stream is refused or yields what was written', (t) => {
       const records = read(bytes);
       if (records !== undefined) assert.deepEqual(Buffer.from(bytes), Buffer.from(original));
     }),
-    {
-      interruptAfterTimeLimit: seconds * 1000,
-      numRuns: 1_000_000,
-      markInterruptAsFailure: false,
-      verbose: 1,
-    },
+    bounds,
   );
 });
 
@@ -89,12 +84,7 @@ test('noise is refused', (t) => {
     fc.property(fc.uint8Array({ maxLength: 4096 }), (noise) => {
       assert.equal(read(noise), undefined);
     }),
-    {
-      interruptAfterTimeLimit: seconds * 1000,
-      numRuns: 1_000_000,
-      markInterruptAsFailure: false,
-      verbose: 1,
-    },
+    bounds,
   );
 });
 
