@@ -29,6 +29,40 @@ export function abortTransfers(move: Move, plan: Plan, reason: string): Promise<
   });
 }
 
+/**
+ * What speaks against starting the guest on these back ends: one that has gone, does not answer, or has lost its front end.
+ * Undefined where all of them wait for it.
+ */
+export async function unfit(move: Move, sockets: readonly string[]): Promise<string | undefined> {
+  const found = await Promise.all(
+    sockets.map(async (socketPath) => {
+      try {
+        const status = await move.backEnds.status(socketPath, AbortSignal.timeout(move.timings.goMs));
+        if (status === undefined) return `The back end at ${socketPath} has gone`;
+        return status.owner ? undefined : `The back end at ${socketPath} has lost its front end`;
+      } catch (error) {
+        return `The back end at ${socketPath} does not answer: ${asError(error).message}`;
+      }
+    }),
+  );
+  return found.find((text) => text !== undefined);
+}
+
+/** What the back ends have to say about transfers of theirs that failed. */
+export async function transferFailures(move: Move, plan: Plan): Promise<string[]> {
+  const failures: string[] = [];
+  const ask = (direction: 'save' | 'load') => async (socketPath: string, signal: AbortSignal) => {
+    const last = (await move.backEnds.status(socketPath, signal))?.lastTransfer;
+    if (last?.direction === direction && last.outcome === 'failed')
+      failures.push(`The back end at ${socketPath} on its last ${direction}: ${last.reason ?? 'it failed'}`);
+  };
+  await Promise.all([
+    each(move, plan.sourceBackEnds, 'say how its transfer went', ask('save')),
+    each(move, plan.destinationBackEnds, 'say how its transfer went', ask('load')),
+  ]);
+  return failures;
+}
+
 /** The guest runs elsewhere: whoever starts the source again by mistake finds devices that do not serve it. */
 export function fence(move: Move, sockets: readonly string[]): Promise<void> {
   const epoch = Date.now();

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { asError } from '../errors.ts';
 import { QmpUnansweredError } from '../qmp/index.ts';
-import { fence } from './back-ends.ts';
+import { fence, unfit } from './back-ends.ts';
 import { lookAtGuest, lookAtMigration, refusal } from './look.ts';
 import { type Cause, type Move, type NextPhase, now, type Sides } from './move.ts';
 import type { Plan } from './plan.ts';
@@ -16,7 +16,7 @@ const LIVE: readonly string[] = ['running', 'suspended'];
  * was not sent the way back is open; once it was, the source is never started again.
  */
 export async function commit(move: Move, sides: Sides, plan: Plan, proof: string): Promise<NextPhase> {
-  const against = await notReady(move, sides);
+  const against = await notReady(move, sides, plan);
   if (against !== undefined) return { name: 'roll-back', sides, plan, cause: against };
   if (!plan.live) return await moved(move, sides, plan, proof, await stateAt(move, sides));
   using _wake = new Wake(sides.destination, (name, seconds) => {
@@ -34,14 +34,16 @@ export async function commit(move: Move, sides: Sides, plan: Plan, proof: string
 }
 
 /** Whether the destination has everything and waits. It was told nothing yet, so any doubt leads back. */
-async function notReady(move: Move, { destination }: Sides): Promise<Cause | undefined> {
+async function notReady(move: Move, { destination }: Sides, plan: Plan): Promise<Cause | undefined> {
   for (let attempt = 0; attempt < 2; attempt++) {
-    const [migration, guest] = await Promise.all([
+    const [migration, guest, backEnd] = await Promise.all([
       lookAtMigration(destination, move.timings.silenceMs, move.force),
       lookAtGuest(destination, move.timings.silenceMs, move.force),
+      unfit(move, plan.destinationBackEnds),
     ]);
     if (migration.kind === 'answer' && guest.kind === 'answer') {
-      if (migration.value.status === 'completed' && guest.value.status !== 'inmigrate') return undefined;
+      if (migration.value.status === 'completed' && guest.value.status !== 'inmigrate')
+        return backEnd === undefined ? undefined : { code: 'destination-back-end', text: backEnd };
       const because = migration.value['error-desc'] ?? `it is ${guest.value.status}`;
       return { code: 'destination-not-ready', text: `The destination has not taken the guest: ${because}` };
     }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { MigrationInfo } from '../qmp/index.ts';
-import { abortTransfers } from './back-ends.ts';
+import { abortTransfers, transferFailures } from './back-ends.ts';
 import { isGoingOn, type Look, look, lookAtGuest, lookAtMigration, refusal, whyFailed } from './look.ts';
 import type { Cause, Move, NextPhase, Sides } from './move.ts';
 import type { Plan } from './plan.ts';
@@ -46,7 +46,7 @@ export async function switchOver(move: Move, sides: Sides, plan: Plan): Promise<
       move.info = seen.value.ram === undefined ? move.info : seen.value;
       if (seen.value.status === 'completed')
         return { name: 'commit', sides, plan, proof: 'the source says that everything has arrived' };
-      if (!isGoingOn(seen.value)) return back(await failure(move, sides, seen.value));
+      if (!isGoingOn(seen.value)) return back(await failure(move, sides, plan, seen.value));
       if (told.kind === 'refused' && seen.value.status === 'pre-switchover')
         return back({ code: 'command-refused', text: told.text });
       if (performance.now() > until)
@@ -74,9 +74,12 @@ async function noGo(move: Move, { destination }: Sides): Promise<Cause | undefin
   };
 }
 
-async function failure(move: Move, { destination }: Sides, info: MigrationInfo): Promise<Cause> {
-  const text = await whyFailed(info, destination, move.timings.goMs, move.force);
-  return { code: 'qemu-failed', text };
+async function failure(move: Move, { destination }: Sides, plan: Plan, info: MigrationInfo): Promise<Cause> {
+  const [text, backEnds] = await Promise.all([
+    whyFailed(info, destination, move.timings.goMs, move.force),
+    transferFailures(move, plan),
+  ]);
+  return { code: 'qemu-failed', text: [...backEnds, text].join('; ') };
 }
 
 type Refused = { readonly kind: 'refused'; readonly text: string };

@@ -239,6 +239,34 @@ test('after a move the back ends of the source are fenced, those of the destinat
   assert.deepEqual(told, ['release /destination.sock']);
 });
 
+for (const [what, status] of [
+  ['has gone', async () => undefined],
+  ['has lost its front end', async () => ({ ...ferryBackEnd('fs'), owner: false })],
+  ['does not answer', async () => Promise.reject(new Error('silence'))],
+] as const)
+  test(`a back end of the destination that ${what} before the guest is started: it goes on at the source`, async () => {
+    await using world = await World.create();
+    const backEnds = noting(world, []);
+    let arrived = false;
+    const verdict = await migrate({
+      source: world.source.path,
+      destination: world.destination.path,
+      uri: 'tcp:127.0.0.1:4444',
+      timings: SHORT,
+      onEvent: (event) => {
+        arrived ||= event.type === 'phase' && event.phase === 'commit';
+      },
+      backEnds: {
+        ...backEnds,
+        status: (path) => (arrived && path === '/destination.sock' ? status() : backEnds.status(path)),
+      },
+    });
+    assert.equal(verdict.outcome, 'rolled-back', verdict.why);
+    assert.equal(verdict.code, 'destination-back-end');
+    assert.match(verdict.why, new RegExp(`^The back end at /destination.sock ${what}`));
+    assertTrue(world, verdict, `a back end that ${what}`);
+  });
+
 test('a move that somebody else completes is neither undone nor repeated', async () => {
   await using world = await World.create();
   const verdict = await migrate({
