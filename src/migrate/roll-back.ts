@@ -25,7 +25,8 @@ export async function rollBack(move: Move, sides: Sides, plan: Plan, cause: Caus
   if (move.force.aborted) return forcedEnd(sides, `The guest was last seen ${state ?? 'nowhere'}`);
   if (state === undefined) return lostBeforeSwitchover(sides, `${cause.text}; the source does not answer`);
   await restore(move, sides, plan);
-  return atSource(move, sides, plan, cause, state, shut);
+  const ending = atSource(move, sides, plan, cause, state, shut);
+  return { ...ending, nextSteps: [...(await lostBackEnds(move, sides)), ...ending.nextSteps] };
 }
 
 type Settled = 'settled' | 'lost' | 'forced';
@@ -104,6 +105,29 @@ async function restore(move: Move, { source }: Sides, plan: Plan): Promise<void>
   const capabilities = plan.sourceCapabilities.map((capability) => ({ capability, state: false }));
   await tell(move, source.client.execute('migrate-set-capabilities', { capabilities }, options));
   await tell(move, source.client.execute('migrate-set-parameters', plan.formerParameters, options));
+}
+
+/**
+ * What the guest at the source goes on without. Some back ends take it for their end that they have given their state away,
+ * before it is known whether the destination could load it.
+ */
+async function lostBackEnds(move: Move, { source }: Sides): Promise<string[]> {
+  if (!move.done.migrating) return [];
+  const options = { deadlineMs: move.timings.silenceMs, signal: move.force };
+  try {
+    const chardevs = await source.client.execute('query-chardev', {}, options);
+    return chardevs.flatMap(({ label, filename }) => {
+      const path = /^disconnected:unix:([^,]+)$/.exec(filename)?.[1];
+      if (path === undefined) return [];
+      return [
+        `The guest has lost what was behind ${label} (${path}): start that again. A chardev with reconnect-ms connects by itself; without, start the VM anew`,
+      ];
+    });
+  } catch (error) {
+    if (refusal(error) === undefined && !(error instanceof QmpUnansweredError)) throw error;
+    move.note(asError(error).message);
+    return [];
+  }
 }
 
 async function lostWhileUndoing(move: Move, sides: Sides, cause: Cause): Promise<Ending> {
