@@ -9,6 +9,9 @@ import { SpinPolicy } from './spin.ts';
 
 const MICROSECONDS_PER_MILLISECOND = 1000;
 
+/** A front end sends its next message when it has woken up to the answer: that takes longer than spinning for requests. */
+const MESSAGE_WINDOWS = 5;
+
 /** Where front ends come from: a socket that listens, or the one connection there will be. */
 export interface FrontEndSource {
   readonly kind: 'listening' | 'connected';
@@ -24,10 +27,12 @@ export class DeviceLoop implements Disposable {
   readonly #poller: Poller;
   readonly #log: (message: string) => void;
   readonly #spin: SpinPolicy;
+  readonly #messageWindow: number;
   readonly #source: FrontEndSource['kind'];
   readonly #sessions = new Set<BackEndSession>();
   readonly #resources: DisposableStack;
   #sessionCount = 0;
+  #heard = Number.NEGATIVE_INFINITY;
   #stopping = false;
 
   /** Serve `device` to the front ends that come from `source`; both are disposed of at the end, or when this throws. */
@@ -43,6 +48,7 @@ export class DeviceLoop implements Disposable {
     this.#log = log;
     this.#source = source.kind;
     this.#spin = new SpinPolicy(settings.spin / MICROSECONDS_PER_MILLISECOND);
+    this.#messageWindow = (MESSAGE_WINDOWS * settings.spin) / MICROSECONDS_PER_MILLISECOND;
     this.#poller = resources.use(new Poller());
     this.instance = resources.use(new Instance(device, this.#poller, settings, log));
     device.attach?.({
@@ -92,7 +98,7 @@ export class DeviceLoop implements Disposable {
       if (this.instance.rings.wantKicks()) continue;
       sincePoll = 0;
       slept = true;
-      this.#poll(this.instance.patience);
+      this.#poll(now - this.#heard < this.#messageWindow ? 0 : this.instance.patience);
     }
   }
 
@@ -133,6 +139,7 @@ export class DeviceLoop implements Disposable {
     this.#sessions.add(session);
     const watch = this.#poller.watch('front-end', session, session.events, () => {
       session.onReady();
+      this.#heard = performance.now();
       if (!session.closed) {
         watch.update(session.events);
         return;

@@ -27,6 +27,8 @@ export function fitsDirection(channel: Fd, direction: Direction): boolean {
 export class Transfer implements ByteSink, ByteSource, Disposable {
   readonly direction: Direction;
   readonly #channel: Fd;
+  /** Watches the channel alone. */
+  readonly #own = new PollSet(1);
   readonly #poller: Poller;
   readonly #settings: DeviceSettings;
   #status: 'pending' | 'running' | 'done' | 'failed' = 'pending';
@@ -78,7 +80,7 @@ export class Transfer implements ByteSink, ByteSource, Disposable {
       this.fail(refusalOf(error));
     } finally {
       this.#took = performance.now() - this.#started;
-      this.#channel[Symbol.dispose]();
+      this[Symbol.dispose]();
     }
     if (this.#failure === undefined) this.#status = 'done';
   }
@@ -106,6 +108,7 @@ export class Transfer implements ByteSink, ByteSource, Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#own[Symbol.dispose]();
     this.#channel[Symbol.dispose]();
   }
 
@@ -123,12 +126,11 @@ export class Transfer implements ByteSink, ByteSource, Disposable {
   /** Wait until the channel is ready for `events`, and dispatch the rest meanwhile. */
   #wait(events: number): void {
     using _watch = this.#poller.watch('front-end', this.#channel, events, () => undefined);
-    using own = new PollSet(1);
-    own.set(0, this.#channel.number, events);
+    this.#own.set(0, this.#channel.number, events);
     for (;;) {
       this.#poller.wait(Math.ceil(this.#throwIfOver(performance.now())));
       // A message that came after the channel had been closed must not be heard before the end of the channel is seen
-      if (own.wait(0) > 0) return;
+      if (this.#own.wait(0) > 0) return;
       this.#poller.dispatch();
     }
   }

@@ -40,6 +40,6 @@ test('a fence that fences nothing turns red', () =>
 test('a channel that is not looked at again before messages are heard turns red', () =>
   assertTurnsRed(
     new URL('../../unit/device/transfer.test.ts', import.meta.url),
-    { file: 'src/device/transfer.ts', find: 'if (own.wait(0) > 0) return;', replace: '' },
+    { file: 'src/device/transfer.ts', find: 'if (this.#own.wait(0) > 0) return;', replace: '' },
     /is not heard before its end is seen/,
   ));
