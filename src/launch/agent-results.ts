@@ -147,6 +147,8 @@ export const decodeResult = {
   }),
   differ: (fields: Fields) => ({
     operations: number(fields, 'operations'),
+    /** How many of them had something other than an error for an answer. */
+    succeeded: number(fields, 'succeeded'),
     verdict: text(fields, 'verdict'),
     step: fields.has('step') ? number(fields, 'step') : undefined,
     difference: fields.get('difference') ?? '',

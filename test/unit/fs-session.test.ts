@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createFsDevice } from '../../src/devices/fs/index.ts';
-import { CLIENT_FLAGS, FUSE_MINOR, InitFlag, InitOut, requests } from '../../src/fuse/index.ts';
+import { operationFor } from '../../src/devices/fs/operations/table.ts';
+import { CLIENT_FLAGS, FUSE_MINOR, InitFlag, InitOut, Opcode, requests } from '../../src/fuse/index.ts';
 import { fails, Guest, namesIn } from './fs-guest.ts';
 
 const ROOT = 1;
@@ -148,6 +149,14 @@ test('an INIT that is refused leaves the session as it is', () => {
   fails('EPROTO', () => guest.client.init(CLIENT_FLAGS, 5));
   assert.equal(guest.client.getattr(ROOT).nlink, 2);
   assert.equal(guest.device.fileSystem.files.size, 3);
+});
+
+/** ACCESS, BMAP, POLL, SETUPMAPPING, REMOVEMAPPING: Linux stops asking. NOTIFY_REPLY answers what is never asked. */
+const NOT_SERVED: readonly number[] = [34, 37, 40, 41, 48, 49];
+
+test('every request that Linux knows is served, but for those that it can do without', () => {
+  for (const [name, opcode] of Object.entries(Opcode))
+    assert.equal(operationFor(opcode) === undefined, NOT_SERVED.includes(opcode), name);
 });
 
 test('what Linux can do without is answered so that it does', () => {

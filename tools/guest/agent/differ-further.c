@@ -252,7 +252,7 @@ void draw_further(void)
 
 	switch (below(24)) {
 	case 0: case 1: case 2:
-		run.user = below(2);
+		run.user = below(3) == 0;
 		note("as %s", run.user ? "a user" : "root");
 		break;
 	case 3:

@@ -47,11 +47,14 @@ static void differs(const char *format, ...)
 	va_end(args);
 }
 
-/* A name of up to three levels; the empty one is the directory itself. */
-static void pick_name(char *name)
+/*
+ * A name of up to three levels; the empty one is the directory itself. Most names on the way, or all with `folder`, are
+ * those that directories are likely to have, and the last one is not.
+ */
+static void pick_name(char *name, int folder)
 {
-	static const char *const names[] = { "a", "b", "c", "dir", "sub", "x y", "\303\251t\303\251", "link" };
-	int depth = 1 + below(3), at = 0;
+	static const char *const names[] = { "dir", "sub", "a", "b", "c", "x y", "\303\251t\303\251", "link" };
+	int depth = below(4) ? 1 + below(2) : 3, at = 0;
 
 	name[0] = 0;
 	if (below(200) == 0) {
@@ -59,8 +62,12 @@ static void pick_name(char *name)
 		name[254 + below(3)] = 0;
 		return;
 	}
-	while (depth--)
-		at += sprintf(name + at, "%s%s", at ? "/" : "", names[below(8)]);
+	while (depth--) {
+		int likely = below(10) > 0;
+		int which = !likely ? below(8) : depth || folder ? below(2) : 2 + below(6);
+
+		at += sprintf(name + at, "%s%s", at ? "/" : "", names[which]);
+	}
 }
 
 /* ---- comparing ---- */
@@ -92,6 +99,7 @@ void both(action act)
 		become(0);
 		outcome->data[outcome->length < LARGEST ? outcome->length : LARGEST] = 0;
 	}
+	run.succeeded += outcomes[0].result >= 0;
 	if (outcomes[0].result != outcomes[1].result || outcomes[0].error != outcomes[1].error)
 		differs("%s there, %s here", describe(&outcomes[0]), describe(&outcomes[1]));
 	else if (outcomes[0].length != outcomes[1].length)
@@ -181,10 +189,12 @@ static long long extent(void)
 static void compare_all(void)
 {
 	int user = run.user;
+	uint64_t succeeded = run.succeeded;
 
 	run.user = 0;
 	compare_below("", 0);
 	run.user = user;
+	run.succeeded = succeeded;
 }
 
 static void draw(void)
@@ -194,14 +204,16 @@ static void draw(void)
 	static const int allocations[] = { 0, FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE };
 	static const int kinds[] = { S_IFIFO, S_IFREG, S_IFCHR, S_IFSOCK };
 
-	pick_name(arg.name);
-	pick_name(arg.other);
+	int folders = below(4) == 0;
+
+	pick_name(arg.name, folders);
+	pick_name(arg.other, folders);
 	arg.handle = below(OPEN);
 	arg.second = below(OPEN);
 	arg.offset = place();
 	arg.to = place();
 	arg.length = extent();
-	arg.value = below(010000);
+	arg.value = below(4) ? below(010000) | 0755 : below(010000);
 	arg.attribute = attributes[below(5)];
 	if (below(4) == 0) {
 		draw_further();
@@ -287,6 +299,7 @@ static void draw(void)
 		both(act_stat);
 		break;
 	case 19: case 20:
+		pick_name(arg.name, 1);
 		note("mkdir %s mode %llo", arg.name, arg.value);
 		both(act_mkdir);
 		break;
@@ -387,6 +400,7 @@ static int do_differ(struct call *call)
 	run.root[1] = word(call, 1);
 	run.state = number(call, 2);
 	run.difference[0] = 0;
+	run.succeeded = 0;
 	for (int side = 0; side < SIDES; side++)
 		for (int i = 0; i < OPEN; i++)
 			run.fd[side][i] = -1;
@@ -411,6 +425,7 @@ static int do_differ(struct call *call)
 			if (run.fd[side][i] >= 0)
 				close(run.fd[side][i]);
 	reply_number(call, "operations", progress->operations);
+	reply_number(call, "succeeded", run.succeeded);
 	reply_string(call, "verdict", run.difference[0] ? "different" : "same");
 	if (run.difference[0]) {
 		reply_number(call, "step", run.step);

@@ -16,6 +16,8 @@ struct differ_run {
 	uint64_t state;
 	char history[HISTORY][160];
 	uint64_t step;
+	/* How many operations had something other than an error for an answer. */
+	uint64_t succeeded;
 	/* Whether the operations are those of somebody without privileges. */
 	int user;
 	/* What was different, or empty. */
