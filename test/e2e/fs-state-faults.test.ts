@@ -212,11 +212,11 @@ test('the source stands still while it saves: the deadline ends that, and once i
   assert.throws(
     () =>
       session.frontEnd.saveState(() => {
-        if (++pieces === 3) process.kill(here.process.pid, 'SIGSTOP');
+        if (++pieces === 3) here.process.kill('SIGSTOP');
       }, BRIEF),
     { code: 'ERR_DEADLINE' },
   );
-  process.kill(here.process.pid, 'SIGCONT');
+  here.process.kill('SIGCONT');
   session.start();
   held.goOn();
   assert.equal((await here.status()).lastTransfer?.outcome, 'failed');
@@ -232,7 +232,7 @@ test('the destination stands still while it loads: the deadline ends that, and t
     using target = session.prepareBackEnd(there.socket);
     const stopping = function* () {
       for (const [index, piece] of state.entries()) {
-        if (index === 3) process.kill(there.process.pid, 'SIGSTOP');
+        if (index === 3) there.process.kill('SIGSTOP');
         yield piece;
       }
     };
@@ -240,7 +240,7 @@ test('the destination stands still while it loads: the deadline ends that, and t
     session.start();
     held.goOn();
   }
-  process.kill(there.process.pid, 'SIGCONT');
+  there.process.kill('SIGCONT');
   const { lastTransfer } = await there.status();
   assert.equal(lastTransfer?.outcome, 'failed');
   assert.match(lastTransfer?.reason ?? '', /the stream ends after|disconnected/);
@@ -260,7 +260,7 @@ for (const [when, at] of [
     using target = session.prepareBackEnd(there.socket);
     const killing = function* () {
       for (const [index, piece] of state.entries()) {
-        if (index === at) process.kill(there.process.pid, 'SIGKILL');
+        if (index === at) there.process.kill('SIGKILL');
         yield piece;
       }
     };
@@ -278,7 +278,7 @@ test('the source killed while it saves: what came of its state is no state', asy
     () =>
       session.frontEnd.saveState((piece) => {
         state.push(piece.slice());
-        if (state.length === 3) process.kill(here.process.pid, 'SIGKILL');
+        if (state.length === 3) here.process.kill('SIGKILL');
       }),
     { code: 'ERR_DISCONNECTED' },
   );

@@ -23,8 +23,8 @@ export interface GuestOptions {
   readonly memory?: number;
   readonly cpus?: number;
   readonly machine?: string;
-  /** Further arguments of QEMU. */
-  readonly further?: readonly string[];
+  /** Further arguments of QEMU; where they tell this guest's machines apart, from a path that is the machine's own. */
+  readonly further?: readonly string[] | ((path: string) => readonly string[]);
   /** Further words of the kernel's command line. */
   readonly append?: string;
   /** When this test fails, the consoles and QEMU's words are printed. */
@@ -108,6 +108,8 @@ async function launch(
 ): Promise<VirtualMachine> {
   const peers = await testPeers();
   const { memory = 256, cpus, machine, further, append = '', kernel } = guest.options;
+  const name = `vm${guest.machines.length}`;
+  const own = typeof further === 'function' ? further(join(guest.folder, name)) : further;
   const description: QemuMachine = {
     memory,
     fs,
@@ -118,13 +120,13 @@ async function launch(
     },
     ...(cpus !== undefined && { cpus }),
     ...(machine !== undefined && { machine }),
-    ...(further !== undefined && { further }),
+    ...(own !== undefined && { further: own }),
   };
   const vm = await launchVm({
     qemu,
     machine: description,
     folder: guest.folder,
-    name: `vm${guest.machines.length}`,
+    name,
     ...start,
   });
   guest.machines.push(vm);
