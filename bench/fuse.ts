@@ -31,7 +31,7 @@ interface Files {
   readonly handle: number;
 }
 
-const small = { blocking: 10_000, spinning: 60_000 };
+const small = { blocking: 10_000, spinning: 200_000 };
 const large = { blocking: 1_500, spinning: 1_500 };
 
 const operations: readonly Operation[] = [
