@@ -16,6 +16,7 @@ import {
   Outcome,
 } from '../../fuse/index.ts';
 import type { RecordReader, RecordWriter } from '../../state/index.ts';
+import { ContentStore } from './contents/store.ts';
 import { dispatch } from './operations/dispatch.ts';
 import { Serving } from './operations/serving.ts';
 import { LOCK_FLAGS, OFFERED } from './operations/session.ts';
@@ -52,11 +53,14 @@ export class FsDevice implements Device {
   readonly sections = SECTION_ORDER;
   readonly #exchange = new Exchange();
   readonly #serving: Serving;
+  /** Mapped in advance: a large mapping sets the garbage collector off, which would be downtime when state comes. */
+  #spare: ContentStore | undefined;
 
   /** Serves `fileSystem`, which it owns from now on. */
   constructor(fileSystem: FileSystem, { config, requestQueues, locks }: FsDeviceSettings) {
     if (config !== undefined) this.config = config;
     this.queues = { count: 1 + requestQueues, maxSize: MAX_QUEUE_SIZE };
+    this.#spare = new ContentStore(fileSystem.contents.size);
     this.#serving = new Serving(fileSystem, locks === 'device' ? OFFERED | LOCK_FLAGS : OFFERED);
   }
 
@@ -94,7 +98,12 @@ export class FsDevice implements Device {
       maxWrite: MAX_TRANSFER,
       names: InitFlag,
     };
-    let loaded: LoadedState | undefined = loadState(records, { memory: contents.size, limits, init });
+    let loaded: LoadedState | undefined = loadState(records, {
+      memory: contents.size,
+      takeContents: () => this.#takeSpare(),
+      limits,
+      init,
+    });
     return {
       commit: () => {
         if (loaded === undefined) return;
@@ -112,6 +121,13 @@ export class FsDevice implements Device {
   }
 
   [Symbol.dispose](): void {
+    this.#spare?.[Symbol.dispose]();
     this.fileSystem[Symbol.dispose]();
+  }
+
+  #takeSpare(): ContentStore {
+    const contents = this.#spare ?? new ContentStore(this.fileSystem.contents.size);
+    this.#spare = undefined;
+    return contents;
   }
 }

@@ -1,3 +1,4 @@
+import type { ContentStore } from '../contents/store.ts';
 import { type FileSystemLimits, MAX_HANDLES } from '../limits.ts';
 import { MAX_LOCKS } from '../locks/limits.ts';
 import type { FuseSession } from '../tree/file-system.ts';
@@ -8,6 +9,8 @@ import type { Totals } from './load-head.ts';
 export interface Destination {
   /** Bytes for contents: `--memory`. */
   readonly memory: number;
+  /** Where the contents go, of `memory` bytes: taken once, and owned by the loaded state. A new store unless given. */
+  readonly takeContents?: () => ContentStore;
   readonly limits: FileSystemLimits;
   /** What it can agree on in FUSE_INIT. */
   readonly init: {

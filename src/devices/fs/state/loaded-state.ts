@@ -18,7 +18,8 @@ export class LoadedState implements Disposable {
   constructor(totals: Totals, destination: Destination) {
     this.totals = totals;
     this.destination = destination;
-    this.fileSystem = new FileSystem(new ContentStore(destination.memory), destination.limits);
+    const contents = destination.takeContents?.() ?? new ContentStore(destination.memory);
+    this.fileSystem = new FileSystem(contents, destination.limits);
     this.fileSystem.nextIno = totals.nextIno;
     this.fileSystem.nextHandle = totals.nextHandle;
     this.fileSystem.generation = totals.generation + 1;
