@@ -256,7 +256,8 @@ test('what the destination cannot load is warned of, and told in its own words w
   assert.equal(warned?.verdict, 'warn');
   assert.match(warned.found, /rng0 \(virtio-rng-pci\) with queues of 1024/);
   assert.equal(verdict.outcome, 'rolled-back', verdict.why);
-  assert.match(verdict.why, /virtio-rng.*Sibling indicated error/);
+  // The source says what it notices first: the word on the return path, or that nobody reads any more
+  assert.match(verdict.why, /virtio-rng.*(Sibling indicated error|Broken pipe|Connection reset)/);
   await assertAtSource(vms, verdict);
 });
 
