@@ -7,7 +7,6 @@ export {
   createPipe,
   readAt,
   readInto,
-  readIntoAddress,
   seekData,
   seekHole,
   WOULD_BLOCK,
@@ -39,7 +38,6 @@ export {
   peerCredentials,
   receiveMessage,
   sendMessage,
-  shutdownSocket,
   unixSocketKind,
 } from './socket.ts';
 export { removeStaleSocket } from './socket-path.ts';

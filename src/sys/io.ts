@@ -39,11 +39,6 @@ export function writeFrom(fd: Fd, from: Uint8Array): number {
   return transferred(libc.write(fd.number, from, from.length), 'write', fd.name);
 }
 
-/** read(2) straight into mapped memory at `address`: bytes read, 0 at the end of the stream, or `WOULD_BLOCK`. */
-export function readIntoAddress(fd: Fd, address: number, length: number): number {
-  return transferred(libc.readAddress(fd.number, address, length), 'read', fd.name);
-}
-
 /** write(2) straight from mapped memory at `address`: bytes written, or `WOULD_BLOCK`. */
 export function writeFromAddress(fd: Fd, address: number, length: number): number {
   return transferred(libc.writeAddress(fd.number, address, length), 'write', fd.name);

@@ -36,9 +36,6 @@ export const llistxattr = declare<[Uint8Array, Uint8Array, number]>(
 );
 export const listen = declare<[number, number]>('int listen(int fd, int backlog)');
 export const lseek = declare<[number, number, number]>('int64_t lseek(int fd, int64_t offset, int whence)');
-export const madvise = declare<[number, number, number]>(
-  'int madvise(uintptr_t addr, size_t length, int advice)',
-);
 export const memfdCreate = declare<[string, number]>('int memfd_create(const char *name, uint32_t flags)');
 const mmapRaw = declare<[number, number, number, number, number, number]>(
   'int64_t mmap(uintptr_t addr, size_t length, int prot, int flags, int fd, int64_t offset)',
@@ -53,15 +50,11 @@ export const pwrite = declare<[number, Uint8Array, number, number]>(
   'int64_t pwrite(int fd, void *buf, size_t count, int64_t offset)',
 );
 export const read = declare<[number, Uint8Array, number]>('int64_t read(int fd, void *buf, size_t count)');
-export const readAddress = declare<[number, number, number]>(
-  'int64_t read(int fd, uintptr_t buf, size_t count)',
-);
 export const recvmsg = declare<[number, number, number]>('int64_t recvmsg(int fd, uintptr_t msg, int flags)');
 export const schedSetaffinity = declare<[number, number, Uint8Array]>(
   'int sched_setaffinity(int pid, size_t size, void *mask)',
 );
 export const sendmsg = declare<[number, number, number]>('int64_t sendmsg(int fd, uintptr_t msg, int flags)');
-export const shutdown = declare<[number, number]>('int shutdown(int fd, int how)');
 export const socket = declare<[number, number, number]>('int socket(int domain, int type, int protocol)');
 export const socketpair = declare<[number, number, number, Int32Array]>(
   'int socketpair(int domain, int type, int protocol, void *sv)',
@@ -70,7 +63,6 @@ export const write = declare<[number, Uint8Array, number]>('int64_t write(int fd
 export const writeAddress = declare<[number, number, number]>(
   'int64_t write(int fd, uintptr_t buf, size_t count)',
 );
-export const writev = declare<[number, number, number]>('int64_t writev(int fd, uintptr_t iov, int count)');
 
 /** mmap(2); -1 on failure. 64-bit results may come back as a bigint, so this one is narrowed here. */
 export function mmap(length: number, prot: number, flags: number, fd: number, offset: number): number {

@@ -90,11 +90,6 @@ export function createSocketPair(name: string): [Fd, Fd] {
   return [new Fd(fds[0]!, `${name}, first`), new Fd(fds[1]!, `${name}, second`)];
 }
 
-/** Shut a connection down in both directions, which wakes whoever is blocked on it. */
-export function shutdownSocket(socket: Fd): void {
-  libc.shutdown(socket.number, 2);
-}
-
 /** A process as the kernel knows it. */
 export interface Credentials {
   readonly pid: number;
