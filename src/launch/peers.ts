@@ -184,10 +184,15 @@ export function cachedCommand(
   if (name === 'qemu-system-x86_64') {
     for (const data of ['qemu', 'seabios']) command.push('-L', join(root, 'usr/share', data));
   }
-  const env: Record<string, string> = name.startsWith('qemu')
-    ? { QEMU_MODULE_DIR: join(libraries, 'qemu') }
-    : {};
-  return { path: program, command, env };
+  return { path: program, command, env: variables(name, root, libraries) };
+}
+
+/** Where programs look for what their packages brought along, which is not where they were built to look. */
+function variables(name: string, root: string, libraries: string): Record<string, string> {
+  if (name.startsWith('qemu')) return { QEMU_MODULE_DIR: join(libraries, 'qemu') };
+  // A cached set is never written to, so no compiled modules either
+  if (name === 'python3') return { PYTHONHOME: join(root, 'usr'), PYTHONDONTWRITEBYTECODE: '1' };
+  return {};
 }
 
 function findGuestTools(folder: string, manifest: SetManifest): GuestTools | undefined {

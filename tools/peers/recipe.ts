@@ -28,6 +28,9 @@ const qemu = [
 /** `qemu-block-extra` has the libblkio module, through which qemu-io speaks vhost-user. */
 const qemuPackages = ['qemu-system-x86', 'qemu-utils', 'qemu-block-extra'];
 
+/** For a client of our back ends that shares no code with them; `mmap` is in the second package. */
+const python = ['python3.13-minimal', 'libpython3.13-stdlib'];
+
 /** The cloud flavour has virtio-fs, virtio-pci, the serial ports and ext4 built in, as the generic one, and is smaller. */
 const kernel = 'linux-image-cloud-amd64';
 
@@ -35,7 +38,7 @@ export const recipes: readonly Recipe[] = [
   {
     set: 'trixie',
     suite: 'trixie',
-    packages: [...qemuPackages, 'virtiofsd', 'passt', 'busybox-static', 'tcc'],
+    packages: [...qemuPackages, 'virtiofsd', 'passt', 'busybox-static', 'tcc', ...python],
     alone: ['musl', 'musl-dev'],
     kernel,
     programs: [
@@ -44,6 +47,7 @@ export const recipes: readonly Recipe[] = [
       { name: 'passt', path: 'usr/bin/passt', package: 'passt' },
       { name: 'busybox', path: 'usr/bin/busybox', package: 'busybox-static' },
       { name: 'tcc', path: 'usr/bin/tcc', package: 'tcc' },
+      { name: 'python3', path: 'usr/bin/python3.13', package: 'python3.13-minimal' },
     ],
   },
   {
