@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type DeferredRequest, LATER, type Request } from '../../src/device/index.ts';
+import { type DeferredRequest, type Device, LATER, type Request } from '../../src/device/index.ts';
 import { createFsDevice, type FsDevice } from '../../src/devices/fs/index.ts';
 import { encodeRequest, FuseClient, type FuseRequest, replyRoom, requests } from '../../src/fuse/index.ts';
 import { DescriptorChain } from '../../src/virtio/index.ts';
@@ -34,28 +34,21 @@ function spread(segments: DescriptorChain['readable']['segments'], bytes: Uint8A
     segments.push(bytes, at, Math.min(piece, bytes.length - at));
 }
 
-/** A guest without a machine: hands chains over plain arrays to a device, one at a time. */
-export class Guest implements Disposable {
-  readonly device: FsDevice;
+/** A guest without a machine: hands chains over plain arrays to a device, which it owns, one at a time. */
+export class GuestOf<D extends Device> implements Disposable {
+  readonly device: D;
   readonly client: FuseClient;
   /** Longest segment of the chains that are made. */
   piece = 4096;
   #last: Deferral | undefined;
 
-  constructor(options: Record<string, unknown> = {}) {
-    this.device = createFsDevice({ memory: 64 * MIB, ...options });
+  constructor(device: D) {
+    this.device = device;
     this.client = new FuseClient((bytes, room) => {
       const answer = this.send(bytes, room);
       if (answer === undefined) throw new Error('The request was deferred');
       return answer;
     });
-  }
-
-  /** A guest that has mounted the file system. */
-  static mounted(options: Record<string, unknown> = {}): Guest {
-    const guest = new Guest(options);
-    guest.client.init();
-    return guest;
   }
 
   /** Hand over a chain: `bytes` to read and `room` bytes to write. */
@@ -91,7 +84,21 @@ export class Guest implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.device[Symbol.dispose]();
+    this.device[Symbol.dispose]?.();
+  }
+}
+
+/** A guest of a device with the memory backing. */
+export class Guest extends GuestOf<FsDevice> {
+  constructor(options: Record<string, unknown> = {}) {
+    super(createFsDevice({ memory: 64 * MIB, ...options }));
+  }
+
+  /** A guest that has mounted the file system. */
+  static mounted(options: Record<string, unknown> = {}): Guest {
+    const guest = new Guest(options);
+    guest.client.init();
+    return guest;
   }
 }
 
@@ -101,7 +108,7 @@ export function fails(errnoName: string, call: () => unknown): void {
 }
 
 /** The names in a directory, in its order, read `size` bytes at a time. */
-export function namesIn(guest: Guest, node: number, size = 4096): string[] {
+export function namesIn(guest: { readonly client: FuseClient }, node: number, size = 4096): string[] {
   const { client } = guest;
   const handle = client.opendir(node);
   const names: string[] = [];
