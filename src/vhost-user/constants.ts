@@ -46,8 +46,19 @@ export const FrontEndRequest = {
   GET_SHMEM_CONFIG: 44,
 } as const;
 
-/** Requests from the back end that Ferry sends ("Back-end message types"). */
-export const BackEndRequest = { CONFIG_CHANGE_MSG: 2 } as const;
+/** Requests from the back end ("Back-end message types"); Ferry sends CONFIG_CHANGE_MSG alone. */
+export const BackEndRequest = {
+  IOTLB_MSG: 1,
+  CONFIG_CHANGE_MSG: 2,
+  VRING_HOST_NOTIFIER_MSG: 3,
+  VRING_CALL: 4,
+  VRING_ERR: 5,
+  SHARED_OBJECT_ADD: 6,
+  SHARED_OBJECT_REMOVE: 7,
+  SHARED_OBJECT_LOOKUP: 8,
+  SHMEM_MAP: 9,
+  SHMEM_UNMAP: 10,
+} as const;
 
 /** Protocol feature bits, GET_PROTOCOL_FEATURES. */
 export const ProtocolFeature = {
@@ -83,6 +94,7 @@ export const VirtioFeature = {
   EVENT_IDX: 1n << 29n,
   PROTOCOL_FEATURES: 1n << 30n,
   VERSION_1: 1n << 32n,
+  RING_PACKED: 1n << 34n,
 } as const;
 
 /** Bits of a message header's flags. */

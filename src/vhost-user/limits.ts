@@ -12,3 +12,6 @@ export const MAX_MESSAGE_FDS = 8;
 
 /** Requests of one front end that are served before its rings, and other front ends, have their turn. */
 export const REQUESTS_AT_ONCE = 64;
+
+/** Bytes of an inflight region: 256 packed queues of 4096 entries take 32 MiB. */
+export const MAX_INFLIGHT = 64 * 1024 * 1024;

@@ -1,4 +1,4 @@
-import { address, padding, struct, u32, u64 } from '../wire/index.ts';
+import { address, padding, struct, u16, u32, u64 } from '../wire/index.ts';
 
 /** `u32 request, u32 flags, u32 size of the payload` */
 export const header = struct('header', { request: u32, flags: u32, size: u32 });
@@ -43,3 +43,12 @@ export const logPayload = struct('log', { size: address, offset: address });
 export const configHead = struct('config', { offset: u32, size: u32, flags: u32 });
 
 export const deviceState = struct('device state', { direction: u32, phase: u32 });
+
+/** Size and place of the region in its file; the queue size is the largest of any queue. 24 bytes, as C pads it. */
+export const inflightPayload = struct('inflight', {
+  size: address,
+  offset: address,
+  queues: u16,
+  queueSize: u16,
+  reserved: padding(4),
+});
