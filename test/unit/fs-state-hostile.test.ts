@@ -253,12 +253,27 @@ test('refused: records out of order, twice, missing, or none', () => {
   assert.throws(() => load(good.toSpliced(negotiated, 0, good[negotiated]!)), {
     code: 'ERR_FS_STATE_DUPLICATE',
   });
-  for (let i = 0; i < good.length; i++) {
-    if (i === negotiated) continue;
+  for (let i = 0; i < good.length; i++)
     assert.throws(
       () => load(good.toSpliced(i, 1)),
       (error) => error instanceof FsStateError,
     );
+});
+
+test('refused: what belongs to a session that was never opened', () => {
+  const without = (section: string) => good.filter((record) => record.section !== section);
+  assert.throws(() => load(without('negotiated')), {
+    code: 'ERR_FS_STATE_REFERENCE',
+    message: /negotiated.*no such record/,
+  });
+  for (const belonging of ['handles', 'locks', 'lookups'] as const) {
+    using world = new World();
+    const file = world.file(world.fileSystem.root, 'file');
+    if (belonging === 'handles') world.fileSystem.openFile(file, 0);
+    if (belonging === 'locks') world.locks.setFile(file.ino, { owner: 1n, type: 1 });
+    if (belonging === 'lookups') file.lookups = 1;
+    world.fileSystem.session = undefined;
+    assert.throws(() => load(world.save()), { code: 'ERR_FS_STATE_REFERENCE' }, belonging);
   }
 });
 

@@ -59,8 +59,15 @@ export function destination(change: Partial<Destination> = {}): Destination {
 export class World implements Disposable {
   readonly fileSystem: FileSystem;
 
+  /** A guest has opened its session; without one it refers to nothing. */
   constructor(memory = MEMORY) {
     this.fileSystem = FileSystem.create(new ContentStore(memory), limitsFor(memory));
+    this.fileSystem.session = {
+      minor: 40,
+      flags: 0x1_0000_0403n,
+      maxReadahead: 131072,
+      maxWrite: 2 ** 20,
+    };
   }
 
   get locks(): LockTable {
@@ -202,7 +209,6 @@ export function everything(): World {
   const world = new World();
   const { fileSystem, locks } = world;
   const { root } = fileSystem;
-  fileSystem.session = { minor: 40, flags: 0x1_0000_0403n, maxReadahead: 131072, maxWrite: 2 ** 20 };
   const home = world.directory(root, 'home');
   const file = world.file(home, 'file', new Uint8Array(10_000).fill(1));
   fileSystem.link(root, 'second name', file);

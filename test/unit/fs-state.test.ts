@@ -24,6 +24,7 @@ test('everything that the guest may refer to is there after a load, and can be s
 
 test('an empty file system that no guest has seen is saved without a session', () => {
   using world = new World();
+  world.fileSystem.session = undefined;
   const saved = world.save();
   assert.deepEqual(
     saved.map(({ section }) => section),

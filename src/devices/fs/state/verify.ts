@@ -10,6 +10,7 @@ import type { LoadedState } from './loaded-state.ts';
  */
 export function verifyTree(state: LoadedState): void {
   verifyTotals(state);
+  verifySession(state);
   verifyLocks(state);
   const { fileSystem, removedParents } = state;
   const root = fileSystem.inodes.get(ROOT_INO);
@@ -49,6 +50,17 @@ function verifyTotals({ fileSystem, totals, seen }: LoadedState): void {
   verifyCount('contents', used, totals.pages);
   verifyCount('handles', seen.handles, totals.handles);
   verifyCount('locks', locks.held, totals.locks);
+}
+
+/** Handles, locks and lookup counts are a session's: there are none before FUSE_INIT has been answered. */
+function verifySession({ fileSystem, seen }: LoadedState): void {
+  if (fileSystem.session !== undefined) return;
+  const lookups = fileSystem.inodes.values().some((inode) => inode.lookups > 0);
+  if (seen.handles === 0 && seen.locks === 0 && !lookups) return;
+  const what = lookups
+    ? 'inodes that the guest refers to'
+    : `${seen.handles} handles and ${seen.locks} locks`;
+  throw new FsStateError('ERR_FS_STATE_REFERENCE', 'negotiated', `no such record, but ${what}`);
 }
 
 function verifyLocks({ fileSystem }: LoadedState): void {
