@@ -23,6 +23,8 @@ export interface Window {
   /** The first address after the window. */
   readonly end: number;
   readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Where `bytes[0]` lies in this process. */
+  readonly address: number;
 }
 
 const WINDOW_SIZE = 2 ** 30;
@@ -52,7 +54,8 @@ export class Region implements RegionPlace, Disposable {
     this.windows = Array.from({ length: Math.ceil(place.size / WINDOW_SIZE) }, (_, i) => {
       const bytes = this.bytes.subarray(i * WINDOW_SIZE, (i + 1) * WINDOW_SIZE);
       const guestAddress = place.guestAddress + i * WINDOW_SIZE;
-      return { guestAddress, size: bytes.length, end: guestAddress + bytes.length, bytes };
+      const address = mapping.address + delta + i * WINDOW_SIZE;
+      return { guestAddress, size: bytes.length, end: guestAddress + bytes.length, bytes, address };
     });
   }
 

@@ -84,7 +84,8 @@ export class ChainLoader {
       const window = this.#memory.find(at);
       if (window === undefined) throw unmapped(guestAddress, length, index);
       const piece = Math.min(left, window.end - at);
-      segments.push(window.bytes, at - window.guestAddress, piece, at);
+      const offset = at - window.guestAddress;
+      segments.push(window.bytes, offset, piece, at, window.address + offset);
       at += piece;
       left -= piece;
     }

@@ -1,6 +1,8 @@
 import { copyBytes } from './copy.ts';
 import { type SegmentSource, Segments } from './segments.ts';
 
+const WORD = 2 ** 32;
+
 /** A position within segments. */
 class Cursor {
   readonly segments: Segments;
@@ -25,6 +27,33 @@ class Cursor {
   /** Bytes from where the cursor stands to the end. */
   get remaining(): number {
     return this.segments.total - this.at;
+  }
+
+  /**
+   * Describe up to `length` bytes from the present position to the kernel: one struct iovec of four words for each piece,
+   * at most `most` of them, from `words[0]` on. Returns how many, or -1 where a piece lies in no mapped memory.
+   */
+  fillVectors(words: Uint32Array, most: number, length: number): number {
+    const { segments } = this;
+    segments.validate();
+    let left = Math.min(length, segments.total - this.at);
+    let { within } = this;
+    let count = 0;
+    for (let index = this.index; left > 0 && count < most; index++) {
+      const address = segments.addresses[index]!;
+      if (address === 0) return -1;
+      const piece = Math.min(left, segments.lengths[index]! - within);
+      const start = address + within;
+      const at = count * 4;
+      words[at] = start;
+      words[at + 1] = start / WORD;
+      words[at + 2] = piece;
+      words[at + 3] = 0;
+      left -= piece;
+      within = 0;
+      count++;
+    }
+    return count;
   }
 
   /** Go to `position` (clamped to the length). */
@@ -156,6 +185,12 @@ export class ChainWriter extends Cursor {
     }
     this.#extend();
     return done;
+  }
+
+  /** The next `length` bytes have been written by somebody else: the kernel, by way of `fillVectors`. */
+  advance(length: number): void {
+    this.moveTo(this.at + length);
+    this.#extend();
   }
 
   /**

@@ -6,6 +6,8 @@ export interface MappedRange {
   readonly size: number;
   /** `bytes[0]` lies at `guestAddress`. */
   readonly bytes: Uint8Array;
+  /** Where `bytes[0]` lies in this process, for system calls; left out where it is no mapped memory. */
+  readonly address?: number;
 }
 
 /** Where segments come from: `generation` changes whenever mappings come or go. */
@@ -30,6 +32,8 @@ export class Segments {
   readonly offsets: number[] = [];
   readonly lengths: number[] = [];
   readonly guestAddresses: number[] = [];
+  /** Where each piece lies in this process; 0 for plain arrays, which no system call can be given. */
+  readonly addresses: number[] = [];
   #source: SegmentSource = PLAIN;
   #generation = 0;
 
@@ -41,14 +45,18 @@ export class Segments {
     this.#generation = source.generation;
   }
 
-  /** Append `length` bytes of `bytes` from `offset`, which the guest knows as `guestAddress`. No bytes: no segment. */
-  push(bytes: Uint8Array, offset = 0, length = bytes.length - offset, guestAddress = 0): void {
+  /**
+   * Append `length` bytes of `bytes` from `offset`, which the guest knows as `guestAddress` and this process as
+   * `address`. No bytes: no segment.
+   */
+  push(bytes: Uint8Array, offset = 0, length = bytes.length - offset, guestAddress = 0, address = 0): void {
     if (length === 0) return;
     const at = this.count++;
     this.bytes[at] = bytes;
     this.offsets[at] = offset;
     this.lengths[at] = length;
     this.guestAddresses[at] = guestAddress;
+    this.addresses[at] = address;
     this.total += length;
   }
 
@@ -58,7 +66,13 @@ export class Segments {
     copy.clear(this.#source);
     copy.#generation = this.#generation;
     for (let i = 0; i < this.count; i++)
-      copy.push(this.bytes[i]!, this.offsets[i]!, this.lengths[i]!, this.guestAddresses[i]!);
+      copy.push(
+        this.bytes[i]!,
+        this.offsets[i]!,
+        this.lengths[i]!,
+        this.guestAddresses[i]!,
+        this.addresses[i]!,
+      );
     return copy;
   }
 
@@ -81,6 +95,7 @@ export class Segments {
         );
       this.bytes[i] = range.bytes;
       this.offsets[i] = guestAddress - range.guestAddress;
+      this.addresses[i] = range.address === undefined ? 0 : range.address + this.offsets[i]!;
     }
     this.#generation = this.#source.generation;
   }
