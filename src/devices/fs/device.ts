@@ -1,6 +1,7 @@
 import {
   type ConfigSpace,
   type Device,
+  type DeviceContext,
   DONE,
   type Handled,
   LATER,
@@ -24,6 +25,7 @@ import { loadState } from './state/load.ts';
 import type { LoadedState } from './state/loaded-state.ts';
 import { saveState } from './state/save.ts';
 import { SECTION_ORDER } from './state/sections.ts';
+import { Clock } from './tree/clock.ts';
 import type { FileSystem } from './tree/file-system.ts';
 
 /** Device id of a file system in the virtio specification. */
@@ -69,6 +71,10 @@ export class FsDevice implements Device {
     return this.#serving.fileSystem;
   }
 
+  attach({ now }: DeviceContext): void {
+    this.fileSystem.clock = new Clock(now);
+  }
+
   handle(request: Request): Handled {
     const x = this.#exchange;
     this.#serving.request = request;
@@ -109,6 +115,7 @@ export class FsDevice implements Device {
         if (loaded === undefined) return;
         const before = this.#serving.fileSystem;
         this.#serving.forgetWaits();
+        loaded.fileSystem.clock = before.clock;
         this.#serving.fileSystem = loaded.fileSystem;
         loaded = undefined;
         before[Symbol.dispose]();

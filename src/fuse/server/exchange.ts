@@ -67,7 +67,7 @@ export class Exchange {
     }
     readable.read(this.bytes, 0, Math.min(this.length, FIRST_PIECE));
     this.opcode = words[InHeader.offsets.opcode / 4]!;
-    this.node = words[InHeader.offsets.node / 4]! + words[InHeader.offsets.node / 4 + 1]! * WORD;
+    this.node = join(words[InHeader.offsets.node / 4]!, words[InHeader.offsets.node / 4 + 1]!);
     this.uid = words[InHeader.offsets.uid / 4]!;
     this.gid = words[InHeader.offsets.gid / 4]!;
     return words[InHeader.offsets.length / 4]! === this.length ? 0 : -Errno.EINVAL;
@@ -94,7 +94,7 @@ export class Exchange {
   /** The 64-bit argument at `offset` behind the header; from 2^53 on it is rounded. */
   u64(offset: number): number {
     const index = (IN_HEADER + offset) >> 2;
-    return this.words[index]! + this.words[index + 1]! * WORD;
+    return join(this.words[index]!, this.words[index + 1]!);
   }
 
   /** As `u64`, for a number with a sign. */
@@ -209,6 +209,11 @@ export class Exchange {
     replyWords[OutHeader.offsets.unique / 4] = words[InHeader.offsets.unique / 4]!;
     replyWords[OutHeader.offsets.unique / 4 + 1] = words[InHeader.offsets.unique / 4 + 1]!;
   }
+}
+
+/** Two halves of a number; most have nothing in the high one, and stay small integers without it. */
+function join(low: number, high: number): number {
+  return high === 0 ? low : low + high * WORD;
 }
 
 /** Answer the request `unique` in `writable` with nothing but `error`, 0 or a negative errno. For late replies. */

@@ -30,7 +30,8 @@ export interface FuseSession {
 export class FileSystem implements Disposable {
   readonly contents: ContentStore;
   readonly limits: FileSystemLimits;
-  readonly clock = new Clock();
+  /** What files are stamped by; the device's own once it is served. */
+  clock = new Clock();
   /** By inode number. */
   readonly locks = new LockTable();
   /** By inode number: everything that has a name, a reference in the guest or an open handle. */
