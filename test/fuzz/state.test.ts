@@ -2,20 +2,11 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { StateError, StateReader, StateWriter } from '../../src/state/index.ts';
+import { type Draw, fuzz } from './target.ts';
 
 const identity = { device: 'toy', virtioId: 42, stateVersion: 1, features: 0n };
 const section = { name: 'things', version: 1, required: true };
-const seconds = Number(process.env.FERRY_FUZZ_SECONDS ?? 3);
-const seed = Number(process.env.FERRY_FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 31));
-const bounds = {
-  seed,
-  interruptAfterTimeLimit: seconds * 1000,
-  numRuns: 1_000_000,
-  markInterruptAsFailure: false,
-  verbose: 1,
-} as const;
 
 function sourceOf(bytes: Uint8Array) {
   let at = 0;
@@ -51,41 +42,34 @@ function read(bytes: Uint8Array): string[] | undefined {
   }
 }
 
-const damage = fc.oneof(
-  fc.record({ kind: fc.constant('set' as const), at: fc.nat(), byte: fc.integer({ min: 0, max: 255 }) }),
-  fc.record({ kind: fc.constant('copy' as const), at: fc.nat(), from: fc.nat(), length: fc.nat(128) }),
-  fc.record({ kind: fc.constant('cut' as const), at: fc.nat(), length: fc.nat(128) }),
-);
+/** Set a byte, copy a piece over another, or cut one out. */
+function damaged(bytes: Uint8Array, draw: Draw): Uint8Array {
+  const at = draw.below(bytes.length + 1);
+  const kind = draw.below(3);
+  const length = draw.below(128);
+  if (kind === 2) return new Uint8Array(Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + length)]));
+  const hit = bytes.slice();
+  if (kind === 1) {
+    const from = draw.below(bytes.length + 1);
+    hit.copyWithin(at, from, from + length);
+  } else if (at < hit.length) hit[at] = draw.below(256);
+  return hit;
+}
 
-test('a mangled stream is refused or yields what was written', (t) => {
-  t.diagnostic(`FERRY_FUZZ_SEED=${seed}`);
-  const stream = fc.array(fc.uint8Array({ maxLength: 200 }), { maxLength: 5 });
-  fc.assert(
-    fc.property(stream, fc.array(damage, { minLength: 1, maxLength: 4 }), (payloads, damages) => {
-      const original = written(payloads);
-      let bytes = original.slice();
-      for (const hit of damages) {
-        const at = hit.at % (bytes.length + 1);
-        if (hit.kind === 'set') bytes[at] = hit.byte;
-        else if (hit.kind === 'copy')
-          bytes.copyWithin(at, hit.from % bytes.length, (hit.from % bytes.length) + hit.length);
-        else bytes = new Uint8Array(Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + hit.length)]));
-      }
-      const records = read(bytes);
-      if (records !== undefined) assert.deepEqual(Buffer.from(bytes), Buffer.from(original));
-    }),
-    bounds,
-  );
-});
-
-test('noise is refused', (t) => {
-  t.diagnostic(`FERRY_FUZZ_SEED=${seed}`);
-  fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 4096 }), (noise) => {
-      assert.equal(read(noise), undefined);
-    }),
-    bounds,
-  );
+fuzz('state', async (loop) => {
+  let refused = 0;
+  await loop((draw) => {
+    if (draw.once(4)) {
+      assert.equal(read(draw.take(draw.below(4096))), undefined);
+      return;
+    }
+    const original = written(Array.from({ length: draw.below(6) }, () => draw.take(draw.below(200))));
+    let bytes = original;
+    for (let hits = 1 + draw.below(4); hits > 0; hits--) bytes = damaged(bytes, draw);
+    if (read(bytes) !== undefined) assert.deepEqual(Buffer.from(bytes), Buffer.from(original));
+    else refused++;
+  });
+  assert.ok(refused > 0, 'nothing was refused');
 });
 
 const kept = new URL('../vectors/state/refused/', import.meta.url);

@@ -1,7 +1,5 @@
 /** Nonsense on the control channel: requests of every kind with odd values, odd descriptors, in odd pieces. */
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import fc from 'fast-check';
 import { FerryError } from '../../src/errors.ts';
 import {
   closeAll,
@@ -27,37 +25,22 @@ import {
   USER,
   u64,
 } from '../support/vhost-user-rig.ts';
+import { type Draw, fuzz } from './target.ts';
 
-const seconds = Number(process.env.FERRY_FUZZ_SECONDS ?? 2);
+const WORDS = [0, 1, 2, 3, 8, 9, 16, 255, 256, 0x1000, 0x10000, 0x7fffffff, 0xffffffff];
+const BASES = [0n, 0x100n, BigInt(USER), BigInt(RAM_SIZE), BigInt(USER + RAM_SIZE), 1n << 53n, 1n << 63n];
+const OFFSETS = [0n, 1n, -1n, 2n, 0x10n, 0x80n, 0x98n, 0x1000n, 0x1080n, 0x1098n, 0x2000n, 0x40000n];
+const BITS = [FEATURES, FEATURES & ~(1n << 26n), SERVED_PROTOCOL_FEATURES];
 
-const word = fc.oneof(
-  {
-    weight: 6,
-    arbitrary: fc.constantFrom(0, 1, 2, 3, 8, 9, 16, 255, 256, 0x1000, 0x10000, 0x7fffffff, 0xffffffff),
-  },
-  { weight: 1, arbitrary: fc.nat(0xffffffff) },
-);
-const long = fc.oneof(
-  {
-    weight: 4,
-    arbitrary: fc
-      .tuple(
-        fc.constantFrom(
-          0n,
-          0x100n,
-          BigInt(USER),
-          BigInt(RAM_SIZE),
-          BigInt(USER + RAM_SIZE),
-          1n << 53n,
-          1n << 63n,
-        ),
-        fc.constantFrom(0n, 1n, -1n, 2n, 0x10n, 0x80n, 0x98n, 0x1000n, 0x1080n, 0x1098n, 0x2000n, 0x40000n),
-      )
-      .map(([base, more]) => BigInt.asUintN(64, base + more)),
-  },
-  { weight: 1, arbitrary: fc.constantFrom(FEATURES, FEATURES & ~(1n << 26n), SERVED_PROTOCOL_FEATURES) },
-  { weight: 1, arbitrary: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }) },
-);
+function word(draw: Draw): number {
+  return draw.once(7) ? draw.below(2 ** 32) : draw.pick(WORDS);
+}
+
+function long(draw: Draw): bigint {
+  const kind = draw.below(6);
+  if (kind === 5) return draw.u64();
+  return kind === 4 ? draw.pick(BITS) : BigInt.asUintN(64, draw.pick(BASES) + draw.pick(OFFSETS));
+}
 
 /** Words and longs as they lie in each request's payload. */
 const SHAPES: Readonly<Record<number, string>> = {
@@ -79,32 +62,7 @@ const SHAPES: Readonly<Record<number, string>> = {
   38: 'lllll',
   42: 'ww',
 };
-
-const payloadOf = (id: number) =>
-  fc
-    .tuple(
-      ...[...(SHAPES[id] ?? '')].map((kind) => (kind === 'w' ? word.map((n) => ints(n)) : long.map(u64))),
-    )
-    .map((parts) => joined(...parts));
-
-const request = fc.record({
-  id: fc.oneof(
-    { weight: 20, arbitrary: fc.constantFrom(...Object.keys(SHAPES).map(Number)) },
-    { weight: 4, arbitrary: fc.constantFrom(1, 3, 4, 15, 17, 21, 34, 36, 43) },
-    { weight: 1, arbitrary: fc.nat(70) },
-  ),
-  flags: fc.oneof({ weight: 9, arbitrary: fc.constantFrom(1, 9) }, { weight: 1, arbitrary: word }),
-  fds: fc.array(fc.nat(5), { maxLength: 3 }),
-  pieces: fc.array(fc.integer({ min: 1, max: 20 }), { maxLength: 3 }),
-});
-const step = request.chain((head) =>
-  fc
-    .oneof(
-      { weight: 9, arbitrary: payloadOf(head.id) },
-      { weight: 1, arbitrary: fc.uint8Array({ maxLength: 80 }) },
-    )
-    .map((payload) => ({ ...head, payload })),
-);
+const SHAPED = Object.keys(SHAPES).map(Number);
 
 interface Step {
   readonly id: number;
@@ -114,31 +72,57 @@ interface Step {
   readonly pieces: readonly number[];
 }
 
+function requestId(draw: Draw): number {
+  const kind = draw.below(25);
+  if (kind === 24) return draw.below(70);
+  return kind >= 20 ? draw.pick([1, 3, 4, 15, 17, 21, 34, 36, 43]) : draw.pick(SHAPED);
+}
+
+function several(draw: Draw, limit: number): number[] {
+  return Array.from({ length: draw.below(4) }, () => draw.below(limit));
+}
+
+function odd(draw: Draw): Step {
+  const id = requestId(draw);
+  const shape = [...(SHAPES[id] ?? '')];
+  return {
+    id,
+    flags: draw.once(10) ? word(draw) : draw.pick([1, 9]),
+    fds: several(draw, POOL),
+    pieces: several(draw, 20).map((length) => length + 1),
+    payload: draw.once(10)
+      ? draw.take(draw.below(80))
+      : joined(...shape.map((kind) => (kind === 'w' ? ints(word(draw)) : u64(long(draw))))),
+  };
+}
+
 /** What a good front end sends, so that the nonsense meets a session in every state. */
-const sane = fc
-  .tuple(fc.nat(2), fc.nat(7))
-  .map(
-    ([ring, which]) =>
-      [
-        [
-          good(8, ints(ring, 8)),
-          good(9, addressBytes(ring, USER + 0x1000 * (ring + 1), 8, ring & 1, 0x1000)),
-          good(12, u64(ring), ring & 1),
-        ],
-        [good(13, u64(ring), 1)],
-        [good(11, ints(ring, 0))],
-        [0, 1, 2].map((one) => good(11, ints(one, 0))),
-        [good(18, ints(ring, 1))],
-        [good(6, joined(u64(64), u64(16)), 3), good(2, u64(FEATURES))],
-        [good(42, ints(0, 0), 4), good(43, new Uint8Array(0))],
-        [good(24, joined(ints(4, 4, 0), ints(0)))],
-        [good(34, new Uint8Array(0)), good(2, u64(FEATURES))],
-      ].at(which)!,
-  );
+function sane(draw: Draw): Step[] {
+  const ring = draw.below(3);
+  const choices: (() => Step[])[] = [
+    () => [
+      good(8, ints(ring, 8)),
+      good(9, addressBytes(ring, USER + 0x1000 * (ring + 1), 8, ring & 1, 0x1000)),
+      good(12, u64(ring), ring & 1),
+    ],
+    () => [good(13, u64(ring), 1)],
+    () => [good(11, ints(ring, 0))],
+    () => [0, 1, 2].map((one) => good(11, ints(one, 0))),
+    () => [good(18, ints(ring, 1))],
+    () => [good(6, joined(u64(64), u64(16)), 3), good(2, u64(FEATURES))],
+    () => [good(42, ints(0, 0), 4), good(43, new Uint8Array(0))],
+    () => [good(24, joined(ints(4, 4, 0), ints(0)))],
+    () => [good(34, new Uint8Array(0)), good(2, u64(FEATURES))],
+  ];
+  return draw.pick(choices)();
+}
 
 function good(id: number, payload: Uint8Array, ...fds: number[]): Step {
   return { id, payload, fds, flags: 9, pieces: [] };
 }
+
+/** Descriptors that a step can name. */
+const POOL = 6;
 
 /** What a device does with the rings, whatever state they are in. */
 function serveRings(rig: SessionRig, chain: DescriptorChain): void {
@@ -167,7 +151,7 @@ function drainReplies(socket: Fd, into: Uint8Array, fds: Fd[]): void {
   }
 }
 
-test('no request makes a session throw, hang or leak', () => {
+fuzz('vhost-user', async (loop) => {
   using ram = createMemfd('ram', RAM_SIZE);
   using small = createMemfd('small', 5000);
   using event = createEventfd('event');
@@ -208,23 +192,12 @@ test('no request makes a session throw, hang or leak', () => {
     if (rig.session.closed) assert.ok(rig.session.closeReason instanceof FerryError);
     return rig.backEnd.calls;
   };
-  const steps = fc.array(
-    fc.oneof(
-      step.map((one): Step[] => [one]),
-      sane,
-    ),
-    { minLength: 1, maxLength: 40 },
-  );
-  const nonsense = fc.property(steps, (groups) => {
-    for (const call of converse(groups.flat())) seen.add(call.split(' ')[0]!);
+  await loop((draw) => {
+    const steps: Step[] = [];
+    for (let groups = 1 + draw.below(40); groups > 0 && !draw.ended; groups--)
+      steps.push(...(draw.once(2) ? sane(draw) : [odd(draw)]));
+    for (const call of converse(steps)) seen.add(call.split(' ')[0]!);
     assert.deepEqual(liveResources(), before);
-  });
-  // As many as it takes to reach everything, then as many as there is time for
-  fc.assert(nonsense, { numRuns: 200 });
-  fc.assert(nonsense, {
-    interruptAfterTimeLimit: seconds * 1000,
-    numRuns: 1_000_000,
-    markInterruptAsFailure: false,
   });
   for (const name of [
     'setFeatures',
