@@ -38,7 +38,7 @@ export function refuseTotals(totals: Totals, { memory, limits }: Destination): v
 }
 
 /** Throw a `FsRefusal` where this device cannot keep what was agreed on with the guest's kernel. */
-export function refuseOptions(session: FuseSession, { init }: Destination): void {
+export function refuseOptions(session: FuseSession, { init }: Pick<Destination, 'init'>): void {
   if (session.minor > init.minor || session.minor < init.oldestMinor)
     throw new FsRefusal(
       'ERR_FS_OPTION',
@@ -69,7 +69,8 @@ function flagNames(flags: bigint, names: Readonly<Record<string, bigint>>): stri
   return found.join(', ');
 }
 
-function refuseMore(what: string, found: number, limit: number): void {
+/** Throw a `FsRefusal` where there is more of something than this device takes. */
+export function refuseMore(what: string, found: number, limit: number): void {
   if (found > limit)
     throw new FsRefusal('ERR_FS_LIMIT', `The state has ${found} ${what}, this device takes ${limit}`);
 }

@@ -1,3 +1,4 @@
+import type { FuseSession } from '../tree/file-system.ts';
 import { refuseOptions } from './destination.ts';
 import type { LoadedState } from './loaded-state.ts';
 import type { RecordFields } from './record-fields.ts';
@@ -38,19 +39,26 @@ export function decodeTotals(fields: RecordFields): Totals {
 
 /** Take in the record of section `negotiated`. */
 export function loadNegotiated({ fileSystem, destination }: LoadedState, fields: RecordFields): void {
+  const session = decodeNegotiated(fields);
+  if (fileSystem.session !== undefined)
+    throw fields.error('ERR_FS_STATE_DUPLICATE', 'minor', 'a second record of what was negotiated');
+  fileSystem.session = session;
+  refuseOptions(session, destination);
+}
+
+/** Read the record of section `negotiated`. */
+export function decodeNegotiated(fields: RecordFields): FuseSession {
   const minor = fields.u32('minor');
   const maxReadahead = fields.u32('maxReadahead');
   const maxWrite = fields.u32('maxWrite');
   fields.zero('reserved');
   const flags = fields.big('flags');
   endOf(fields);
-  if (fileSystem.session !== undefined)
-    throw fields.error('ERR_FS_STATE_DUPLICATE', 'minor', 'a second record of what was negotiated');
-  fileSystem.session = { minor, flags, maxReadahead, maxWrite };
-  refuseOptions(fileSystem.session, destination);
+  return { minor, flags, maxReadahead, maxWrite };
 }
 
-function endOf(fields: RecordFields): void {
+/** Throw where a record goes on behind its last field. */
+export function endOf(fields: RecordFields): void {
   if (fields.remaining > 0)
     throw fields.error('ERR_FS_STATE_LENGTH', 'end', `${fields.remaining} bytes after the last field`);
 }

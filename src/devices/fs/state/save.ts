@@ -1,5 +1,6 @@
 import type { RecordWriter } from '../../../state/index.ts';
-import type { FileSystem } from '../tree/file-system.ts';
+import type { LockTable } from '../locks/table.ts';
+import type { FileSystem, FuseSession } from '../tree/file-system.ts';
 import type { OpenFile } from '../tree/handles.ts';
 import type { Inode } from '../tree/inode.ts';
 import { RecordBatch } from './record-batch.ts';
@@ -19,13 +20,13 @@ const LOCK_SIZE = 48;
  */
 export function saveState(fileSystem: FileSystem, records: RecordWriter): void {
   saveTotals(fileSystem, records);
-  saveNegotiated(fileSystem, records);
+  saveNegotiated(fileSystem.session, records);
   saveInodes(fileSystem, records);
   saveEntries(fileSystem, records);
   saveXattrs(fileSystem, records);
   saveContents(fileSystem, records);
   saveHandles(fileSystem, records);
-  saveLocks(fileSystem, records);
+  saveLocks(fileSystem.locks, records);
 }
 
 function saveTotals(fileSystem: FileSystem, records: RecordWriter): void {
@@ -50,7 +51,8 @@ function saveTotals(fileSystem: FileSystem, records: RecordWriter): void {
   batch.flush();
 }
 
-function saveNegotiated({ session }: FileSystem, records: RecordWriter): void {
+/** Write the record of section `negotiated`, if anything was. */
+export function saveNegotiated(session: FuseSession | undefined, records: RecordWriter): void {
   if (session === undefined) return;
   const batch = new RecordBatch(records, Sections.negotiated);
   batch.u32(session.minor);
@@ -157,7 +159,8 @@ function lockOwners({ locks }: FileSystem, file: OpenFile): readonly bigint[] {
   return [...file.lockOwners].filter((owner) => locks.holdsRecords(file.inode.ino, owner));
 }
 
-function saveLocks({ locks }: FileSystem, records: RecordWriter): void {
+/** Write the records of section `locks`. */
+export function saveLocks(locks: LockTable, records: RecordWriter): void {
   const batch = new RecordBatch(records, Sections.locks);
   for (const { node, lock } of locks.records()) {
     batch.begin(LOCK_SIZE);
