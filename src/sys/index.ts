@@ -1,8 +1,56 @@
 /** The only door to the kernel: descriptors, mappings, eventfds, unix sockets that carry descriptors, poll. */
 export { pinThread } from './affinity.ts';
+export {
+  blockDeviceSize,
+  discardBlocks,
+  logicalBlockSize,
+  physicalBlockSize,
+  readToAddress,
+  readVectorsNow,
+  writeFromAddressAt,
+  zeroBlocks,
+} from './disk.ts';
 export { Errno, errnoName } from './errno.ts';
 export { createEventfd, drainEventfd, signalEventfd } from './eventfd.ts';
 export { closeAll, Fd, Seal } from './fd.ts';
+export { fileScratch, MAX_VECTORS } from './file-scratch.ts';
+export { fileStatus } from './file-status.ts';
+export {
+  allocateFile,
+  appendVectors,
+  changeMode,
+  changeOwner,
+  changeTimes,
+  closeFile,
+  copyRange,
+  fileSystemStatus,
+  listAttributes,
+  makeDirectory,
+  makeLink,
+  makeNode,
+  makeSymlink,
+  moveName,
+  OpenMode,
+  openBeneath,
+  openFileHandle,
+  openPath,
+  readAttribute,
+  readEntries,
+  readLink,
+  readVectors,
+  removeAttribute,
+  removeName,
+  reopen,
+  seekFile,
+  statusAt,
+  statusOf,
+  syncFile,
+  syncFileSystem,
+  takeFileHandle,
+  truncateFile,
+  writeAttribute,
+  writeVectors,
+} from './files.ts';
 export {
   createPipe,
   readAt,

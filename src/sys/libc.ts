@@ -9,7 +9,8 @@ const libc = koffi.load('libc.so.6');
 
 type Fn<A extends unknown[]> = (...args: A) => number;
 
-function declare<A extends unknown[]>(prototype: string): Fn<A> {
+/** The function of the C library that has this prototype. */
+export function declare<A extends unknown[]>(prototype: string): Fn<A> {
   return libc.func(prototype) as unknown as Fn<A>;
 }
 

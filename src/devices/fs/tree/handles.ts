@@ -13,9 +13,9 @@ export const OpenFlag = {
 } as const;
 
 /** A file that the guest has open: what OPEN and CREATE answered with `handle`. */
-export class OpenFile {
+export class OpenFile<I = Inode> {
   readonly handle: number;
-  readonly inode: Inode;
+  readonly inode: I;
   /** As given to open(2). */
   readonly flags: number;
   readonly readable: boolean;
@@ -26,7 +26,7 @@ export class OpenFile {
    */
   lockOwners: Set<bigint> | undefined = undefined;
 
-  constructor(handle: number, inode: Inode, flags: number) {
+  constructor(handle: number, inode: I, flags: number) {
     const mode = flags & OpenFlag.accessMode;
     this.handle = handle;
     this.inode = inode;
