@@ -194,6 +194,20 @@ export class ChainWriter extends Cursor {
   }
 
   /**
+   * Set the last byte of the chain, wherever the cursor stands, and leave it there. It counts as written only where all
+   * bytes before it do: the driver is never told of more than is there.
+   */
+  putLast(byte: number): void {
+    const { segments } = this;
+    segments.validate();
+    if (segments.total === 0) return;
+    const last = segments.count - 1;
+    segments.bytes[last]![segments.offsets[last]! + segments.lengths[last]! - 1] = byte;
+    if (this.#written >= segments.total - 1) this.#written = segments.total;
+    this.#touched = segments.total;
+  }
+
+  /**
    * Go to `position`, at most to the end, without changing `written`: a reply whose header is known last writes its
    * body first (`seek(16)`, `write(body)`, `seek(0)`, `write(header)`).
    */
