@@ -71,7 +71,7 @@ export class Instance implements BackEnd, Disposable {
         'ERR_FENCED',
         `Ring ${ring.index} does not start: the guest runs elsewhere since epoch ${this.#epoch}`,
       );
-    const next = ring.queue?.next;
+    const next = ring.queue?.base;
     if (ring.index >= this.profile.queues || next === undefined)
       throw new DeviceError('ERR_DEVICE', `There is no queue ${ring.index} to start`);
     this.#refuseUnchecked();

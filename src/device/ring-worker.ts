@@ -58,7 +58,7 @@ export class RingWorker implements Request {
 
   /** Stop, with what the device has deferred parked. Returns undefined where the ring does not run. */
   stop(): RingStop | undefined {
-    const next = this.#running?.ring.queue?.next;
+    const next = this.#running?.ring.queue?.base;
     if (this.#running === undefined || next === undefined) return undefined;
     this.#running = undefined;
     const parked = [...this.#deferred].map(({ chain }) => chain.head);
@@ -112,7 +112,7 @@ export class RingWorker implements Request {
   #serveParked(running: Running, limit: number): number {
     let handled = 0;
     while (handled < limit && this.#replay.length > 0) {
-      running.ring.queue?.recover(this.#chain, this.#replay[0]!);
+      running.ring.queue?.recover(this.#chain, { head: this.#replay[0]! });
       this.#replay.shift();
       handled++;
       this.#handle(running);

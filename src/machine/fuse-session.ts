@@ -1,7 +1,7 @@
 import { DeadlineError, FerryError } from '../errors.ts';
 import { OUT_HEADER } from '../fuse/index.ts';
 import { FrontEnd, type FrontEndOptions, GuestRam } from '../vhost-user/index.ts';
-import { type Buffer, DriverQueue } from '../virtio/index.ts';
+import { type Buffer, type DriverQueue, SplitDriverQueue } from '../virtio/index.ts';
 
 const QUEUE_SIZE = 128;
 const PER_SLOT = 4;
@@ -50,11 +50,11 @@ export class FuseSession implements Disposable {
     this.waiting = options.waiting ?? 'blocking';
     this.#deadline = options.deadline ?? 10_000;
     this.#areaLength = (options.maxData ?? 1 << 20) + HEADROOM;
-    const layout = DriverQueue.layoutLength(QUEUE_SIZE, PER_SLOT);
+    const layout = SplitDriverQueue.layoutLength(QUEUE_SIZE, PER_SLOT);
     this.ram = new GuestRam(2 * (layout + this.depth * this.#areaLength + HEADROOM) + 2 ** 16);
     const shape = { size: QUEUE_SIZE, perSlot: PER_SLOT, eventIdx: true, indirect: options.indirect ?? true };
-    this.#hiprio = new DriverQueue(this.ram, this.ram.allocate(layout), shape);
-    this.#queue = new DriverQueue(this.ram, this.ram.allocate(layout), shape);
+    this.#hiprio = new SplitDriverQueue(this.ram, this.ram.allocate(layout), shape);
+    this.#queue = new SplitDriverQueue(this.ram, this.ram.allocate(layout), shape);
     for (let slot = 0; slot < this.depth; slot++) {
       this.#requests.push(this.ram.allocate(this.#areaLength));
       this.#replies.push(this.ram.allocate(this.#areaLength));

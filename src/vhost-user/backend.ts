@@ -1,5 +1,5 @@
 import type { Fd } from '../sys/index.ts';
-import type { SplitQueue } from '../virtio/index.ts';
+import type { Virtqueue } from '../virtio/index.ts';
 
 /** What a back end offers to every front end. */
 export interface Profile {
@@ -26,7 +26,7 @@ export interface Ring {
   readonly started: boolean;
   readonly enabled: boolean;
   /** While the ring is started. A ring that starts again has another queue. */
-  readonly queue: SplitQueue | undefined;
+  readonly queue: Virtqueue | undefined;
 }
 
 /** One front end's connection, as the back end sees it. */

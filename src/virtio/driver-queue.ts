@@ -1,11 +1,4 @@
-import type { MappedRange } from './segments.ts';
-
-const F_NEXT = 1;
-const F_WRITE = 2;
-const F_INDIRECT = 4;
-const DESCRIPTOR_SIZE = 16;
-const NO_INTERRUPT = 1;
-const NO_NOTIFY = 1;
+import type { VirtqueueKind } from './virtqueue.ts';
 
 /** One buffer of a request: guest memory from `address` on, which the device reads or (`writable`) writes. */
 export interface Buffer {
@@ -14,152 +7,49 @@ export interface Buffer {
   readonly writable: boolean;
 }
 
-/** Where a split virtqueue's three parts lie in guest memory. */
+/** Where a virtqueue's three parts lie in guest memory; of a packed one: ring, driver's and device's event area. */
 export interface RingAddresses {
   readonly descriptors: number;
   readonly available: number;
   readonly used: number;
 }
 
+export interface DriverQueueOptions {
+  readonly size: number;
+  /** Most buffers of one request. */
+  readonly perSlot: number;
+  readonly eventIdx?: boolean;
+  readonly indirect?: boolean;
+}
+
 /**
- * The driver's side of a split virtqueue (virtio 1.2, section 2.7). A request lives in a *slot*: its buffers are set
- * once by `prepare` and it is sent any number of times by `submit`, which allocates nothing.
+ * The driver's side of a virtqueue. A request lives in a *slot*: its buffers are set once by `prepare` and it is sent
+ * any number of times by `submit`, which allocates nothing.
  */
-export class DriverQueue {
+export interface DriverQueue {
+  readonly kind: VirtqueueKind;
   readonly size: number;
   /** Slots 0 to `slots - 1` may be in flight at one time. */
   readonly slots: number;
   readonly addresses: RingAddresses;
-  readonly #perSlot: number;
-  readonly #indirect: boolean;
-  readonly #eventIdx: boolean;
-  readonly #memory: DataView;
-  readonly #guestBase: number;
-  readonly #tables: number;
-  readonly #available: Uint16Array;
-  readonly #used: Uint16Array;
-  readonly #usedElements: Uint32Array;
-  #nextAvailable = 0;
-  #published = 0;
-  #nextUsed = 0;
   /** Bytes that the device wrote for the request which `collect` returned last. */
-  usedLength = 0;
-
-  /**
-   * Lay a queue of `size` entries out in `range` from guest address `base`; `layoutLength` says how much it takes.
-   * Each slot has room for `perSlot` buffers, in its own descriptors or, `indirect`, in a table of its own.
-   */
-  constructor(
-    range: MappedRange,
-    base: number,
-    options: { size: number; perSlot: number; eventIdx?: boolean; indirect?: boolean },
-  ) {
-    const { size, perSlot } = options;
-    this.size = size;
-    this.#perSlot = perSlot;
-    this.#indirect = options.indirect ?? false;
-    this.#eventIdx = options.eventIdx ?? false;
-    this.slots = this.#indirect ? size : Math.floor(size / perSlot);
-    const { bytes } = range;
-    this.#memory = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    this.#guestBase = range.guestAddress;
-    const { available, used, tables } = partsOf(size);
-    this.addresses = { descriptors: base, available: base + available, used: base + used };
-    this.#tables = base + tables;
-    const at = bytes.byteOffset + base - range.guestAddress;
-    this.#available = new Uint16Array(bytes.buffer, at + available, 3 + size);
-    this.#used = new Uint16Array(bytes.buffer, at + used, 3 + size * 4);
-    this.#usedElements = new Uint32Array(bytes.buffer, at + used + 4, size * 2);
-    bytes.fill(
-      0,
-      base - range.guestAddress,
-      base - range.guestAddress + DriverQueue.layoutLength(size, perSlot),
-    );
-  }
-
-  /** Bytes of guest memory that a queue of this shape takes; its base must be a multiple of 4096. */
-  static layoutLength(size: number, perSlot: number): number {
-    return partsOf(size).tables + size * perSlot * DESCRIPTOR_SIZE;
-  }
-
-  /** Set the buffers of the request in `slot`: those that the device reads first, then those that it writes. */
-  prepare(slot: number, buffers: readonly Buffer[]): void {
-    if (slot < 0 || slot >= this.slots) throw new RangeError(`Slot ${slot}, there are ${this.slots}`);
-    if (buffers.length === 0 || buffers.length > this.#perSlot)
-      throw new RangeError(`${buffers.length} buffers in a slot for 1 to ${this.#perSlot}`);
-    const tableLength = buffers.length * DESCRIPTOR_SIZE;
-    const table = this.#tables + slot * this.#perSlot * DESCRIPTOR_SIZE;
-    const first = this.#indirect ? 0 : slot * this.#perSlot;
-    const start = this.#indirect ? table : this.addresses.descriptors + first * DESCRIPTOR_SIZE;
-    for (const [i, { address, length, writable }] of buffers.entries()) {
-      const flags = (writable ? F_WRITE : 0) | (i + 1 < buffers.length ? F_NEXT : 0);
-      this.#describe(start + i * DESCRIPTOR_SIZE, address, length, flags, first + i + 1);
-    }
-    if (this.#indirect)
-      this.#describe(this.addresses.descriptors + slot * DESCRIPTOR_SIZE, table, tableLength, F_INDIRECT, 0);
-  }
-
-  /** Put the request in `slot` into the available ring; `publish` shows it to the device. */
-  submit(slot: number): void {
-    const head = this.#indirect ? slot : slot * this.#perSlot;
-    this.#available[2 + (this.#nextAvailable & (this.size - 1))] = head;
-    this.#nextAvailable = (this.#nextAvailable + 1) & 0xffff;
-  }
-
-  /** Show everything submitted to the device. Returns whether it wants to be notified. */
-  publish(): boolean {
-    const old = this.#published;
-    const now = this.#nextAvailable;
-    this.#published = now;
-    Atomics.store(this.#available, 1, now);
-    if (!this.#eventIdx) return (Atomics.load(this.#used, 0) & NO_NOTIFY) === 0;
-    const event = Atomics.load(this.#used, 2 + this.size * 4);
-    return ((now - event - 1) & 0xffff) < ((now - old) & 0xffff);
-  }
-
-  /** The slot of the next request that the device has finished, or -1. `usedLength` is set with it. */
-  collect(): number {
-    if (Atomics.load(this.#used, 1) === this.#nextUsed) return -1;
-    const element = (this.#nextUsed & (this.size - 1)) * 2;
-    const head = this.#usedElements[element]!;
-    this.usedLength = this.#usedElements[element + 1]!;
-    this.#nextUsed = (this.#nextUsed + 1) & 0xffff;
-    return this.#indirect ? head : Math.floor(head / this.#perSlot);
-  }
-
-  /**
-   * Ask to be called at the next used buffer. Returns false where one is there already: collect it before sleeping.
-   */
-  armCall(): boolean {
-    if (this.#eventIdx) Atomics.store(this.#available, 2 + this.size, this.#nextUsed);
-    else Atomics.store(this.#available, 0, 0);
-    return Atomics.load(this.#used, 1) === this.#nextUsed;
-  }
-
-  /** Ask not to be called: the driver looks by itself. A device may call all the same. */
-  disarmCall(): void {
-    if (this.#eventIdx) Atomics.store(this.#available, 2 + this.size, (this.#nextUsed - 1) & 0xffff);
-    else Atomics.store(this.#available, 0, NO_INTERRUPT);
-  }
-
+  readonly usedLength: number;
   /** Requests that were submitted and not yet collected. */
-  get inFlight(): number {
-    return (this.#nextAvailable - this.#nextUsed) & 0xffff;
-  }
-
-  #describe(guestAddress: number, address: number, length: number, flags: number, next: number): void {
-    const at = guestAddress - this.#guestBase;
-    this.#memory.setBigUint64(at, BigInt(address), true);
-    this.#memory.setUint32(at + 8, length, true);
-    this.#memory.setUint16(at + 12, flags, true);
-    this.#memory.setUint16(at + 14, next, true);
-  }
-}
-
-/** Offsets of a queue's parts from its base: aligned as the specification wants, the used ring on a page of its own. */
-function partsOf(size: number): { available: number; used: number; tables: number } {
-  const available = size * DESCRIPTOR_SIZE;
-  const used = Math.ceil((available + 6 + 2 * size) / 4096) * 4096;
-  const tables = Math.ceil((used + 6 + 8 * size) / 4096) * 4096;
-  return { available, used, tables };
+  readonly inFlight: number;
+  /** What SET_VRING_BASE has to say to a device that knows nothing, so that it takes all that is not finished. */
+  readonly base: number;
+  /** Whether a device that answers `base` to GET_VRING_BASE can be right. */
+  accepts(base: number): boolean;
+  /** Set the buffers of the request in `slot`: those that the device reads first, then those that it writes. */
+  prepare(slot: number, buffers: readonly Buffer[]): void;
+  /** Put the request in `slot` into the ring; `publish` shows it to the device. */
+  submit(slot: number): void;
+  /** Show everything submitted to the device. Returns whether it wants to be notified. */
+  publish(): boolean;
+  /** The slot of the next request that the device has finished, or -1. `usedLength` is set with it. */
+  collect(): number;
+  /** Ask to be called at the next used buffer. Returns false where one is there already: collect it before sleeping. */
+  armCall(): boolean;
+  /** Ask not to be called: the driver looks by itself. A device may call all the same. */
+  disarmCall(): void;
 }

@@ -94,7 +94,7 @@ test('a ring yields requests within memory or breaks with a named error, whoever
       ring.offer(...Array.from({ length: random(QUEUE + 1) }, () => random(QUEUE + 1)));
       const queue = new SplitQueue(guest.memory, ring.ring, {
         size: QUEUE,
-        next,
+        base: next,
         eventIdx: true,
         indirect: true,
       });

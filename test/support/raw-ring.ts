@@ -60,7 +60,7 @@ export class RawRing {
 
   constructor(memory: GuestMemory, size: number, base = 0) {
     this.size = size;
-    const lengths = ringLengths(size);
+    const lengths = ringLengths(size, 'split');
     const view = (at: number, length: number) => memory.viewUser(at, length)!;
     this.ring = {
       descriptors: view(base, lengths.descriptors),
@@ -143,7 +143,7 @@ function dataView(bytes: Uint8Array): DataView {
 export const MEMORY = 0x40000;
 /** Where tests put buffers. */
 export const DATA = 0x10000;
-export const OPTIONS = { next: 0, eventIdx: true, indirect: true };
+export const OPTIONS = { base: 0, eventIdx: true, indirect: true };
 
 /** A ring of `size` entries in memory cut at `cuts`, and the device's side of it once `start` is called. */
 export function queueFixture(

@@ -15,7 +15,7 @@ import {
   writeFrom,
 } from '../../src/sys/index.ts';
 import { FrontEnd, GuestRam, requestName, SERVED_PROTOCOL_FEATURES } from '../../src/vhost-user/index.ts';
-import { DriverQueue } from '../../src/virtio/index.ts';
+import { SplitDriverQueue } from '../../src/virtio/index.ts';
 import { FEATURES, ints, joined, u64 } from '../support/vhost-user-rig.ts';
 
 let held: string[];
@@ -91,7 +91,7 @@ function withRing() {
   pair.answer({ id: 37, payload: u64(0) });
   pair.frontEnd.shareMemory(ram);
   const shape = { size: 8, perSlot: 1, eventIdx: true, indirect: false };
-  pair.frontEnd.addRing(new DriverQueue(ram, ram.allocate(DriverQueue.layoutLength(8, 1)), shape));
+  pair.frontEnd.addRing(new SplitDriverQueue(ram, ram.allocate(SplitDriverQueue.layoutLength(8, 1)), shape));
   pair.asked();
   return {
     pair,

@@ -36,9 +36,9 @@ describe('life of a ring', () => {
     assert.equal(ring.started, false);
     ram.start(rig, 1, 7);
     assert.equal(ring.started, true);
-    assert.equal(ring.queue?.next, 7);
+    assert.equal(ring.queue?.base, 7);
     assert.equal(rig.backEnd.calls.at(-1), 'startRing 1');
-    rig.backEnd.during = (_, stopping) => assert.equal(stopping?.queue?.next, 7);
+    rig.backEnd.during = (_, stopping) => assert.equal(stopping?.queue?.base, 7);
     assert.equal(rig.ask(11, ints(1, 0)), 1n | (7n << 32n));
     assert.equal(rig.backEnd.calls.at(-1), 'stopRing 1');
     assert.equal(ring.started, false);

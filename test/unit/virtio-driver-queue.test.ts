@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { DescriptorChain, DriverQueue, ringLengths, SplitQueue } from '../../src/virtio/index.ts';
+import { DescriptorChain, ringLengths, SplitDriverQueue, SplitQueue } from '../../src/virtio/index.ts';
 import { TestMemory } from '../support/raw-ring.ts';
 
 const DATA = 0x20000;
@@ -10,15 +10,15 @@ const SLOT = 0x400;
 
 function fixture(size: number, perSlot: number, options: { eventIdx: boolean; indirect: boolean }) {
   const guest = new TestMemory(0x80000);
-  const driver = new DriverQueue(guest.memory.regions[0]!, 0, { size, perSlot, ...options });
-  const lengths = ringLengths(size);
+  const driver = new SplitDriverQueue(guest.memory.regions[0]!, 0, { size, perSlot, ...options });
+  const lengths = ringLengths(size, 'split');
   const view = (at: number, length: number) => guest.memory.viewUser(at, length)!;
   const ring = {
     descriptors: view(driver.addresses.descriptors, lengths.descriptors),
     available: view(driver.addresses.available, lengths.available),
     used: view(driver.addresses.used, lengths.used),
   };
-  const device = new SplitQueue(guest.memory, ring, { size, next: 0, ...options });
+  const device = new SplitQueue(guest.memory, ring, { size, base: 0, ...options });
   return { guest, driver, device, [Symbol.dispose]: () => guest[Symbol.dispose]() };
 }
 

@@ -38,7 +38,7 @@ const rows: {
   {
     what: 'an available index behind the start',
     code: 'ERR_AVAILABLE_INDEX',
-    options: { next: 1 },
+    options: { base: 1 },
     set: () => undefined,
   },
   {

@@ -44,7 +44,7 @@ describe('requests', () => {
     assert.deepEqual(ring.used(0), { id: 3, length: 5 });
     assert.deepEqual([...guest.read(DATA + 0x100, 4)], [9, 8, 7, 6]);
     assert.deepEqual([...guest.read(DATA + 0x200, 4)], [5, 0, 0, 0]);
-    assert.equal(queue.next, 1);
+    assert.equal(queue.base, 1);
     assert.equal(queue.inFlight, 0);
   });
 
@@ -99,14 +99,14 @@ describe('requests', () => {
     ring.usedIndex = 0xfffe;
     ring.availableIndex = 0xfffe;
     for (let i = 0; i < 4; i++) ring.describe(i, DATA, 4, WRITE);
-    const queue = new SplitQueue(f.guest.memory, ring.ring, { size: 4, ...OPTIONS, next: 0xfffe });
+    const queue = new SplitQueue(f.guest.memory, ring.ring, { size: 4, ...OPTIONS, base: 0xfffe });
     for (let round = 0; round < 5; round++) {
       ring.offer(round % 4);
       assert.equal(queue.pop(chain), true);
       queue.complete(chain);
     }
     assert.equal(ring.usedIndex, 3);
-    assert.equal(queue.next, 3);
+    assert.equal(queue.base, 3);
     assert.deepEqual(ring.used(2), { id: 0, length: 0 });
   });
 
@@ -114,8 +114,8 @@ describe('requests', () => {
     using f = queueFixture();
     f.ring.describe(5, DATA, 8, WRITE);
     const queue = f.start();
-    queue.recover(f.chain, 5);
-    assert.equal(queue.next, 0);
+    queue.recover(f.chain, { head: 5 });
+    assert.equal(queue.base, 0);
     assert.equal(queue.inFlight, 1);
     queue.complete(f.chain);
     assert.deepEqual(f.ring.used(0), { id: 5, length: 0 });
@@ -182,7 +182,7 @@ describe('notifications', () => {
           ring.availableIndex = start;
           ring.usedIndex = start;
           for (let i = 0; i < 8; i++) ring.describe(i, DATA, 4, WRITE);
-          const queue = new SplitQueue(f.guest.memory, ring.ring, { size: 8, ...OPTIONS, next: start });
+          const queue = new SplitQueue(f.guest.memory, ring.ring, { size: 8, ...OPTIONS, base: start });
           let first = true;
           for (const { batch, ahead } of turns) {
             const old = ring.usedIndex;

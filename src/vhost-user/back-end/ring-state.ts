@@ -1,7 +1,7 @@
 import { readlinkSync } from 'node:fs';
 import type { GuestMemory } from '../../memory/index.ts';
 import type { Fd } from '../../sys/index.ts';
-import { type RingMemory, ringLengths, SplitQueue } from '../../virtio/index.ts';
+import { type RingMemory, ringLengths, SplitQueue, type Virtqueue } from '../../virtio/index.ts';
 import type { Ring } from '../backend.ts';
 import { VirtioFeature, VRING_LOG } from '../constants.ts';
 import { RequestError } from '../errors.ts';
@@ -28,7 +28,7 @@ export class RingState implements Ring, Disposable {
   call: Fd | undefined;
   error: Fd | undefined;
   enabled = false;
-  queue: SplitQueue | undefined;
+  queue: Virtqueue | undefined;
 
   constructor(index: number) {
     this.index = index;
@@ -49,7 +49,7 @@ export class RingState implements Ring, Disposable {
 
   /** The ring's parts in `memory`. Throws `ERR_RING_ADDRESS` where they are not all in it. */
   locate(memory: GuestMemory, { descriptors, available, used } = this.#placed()): RingMemory {
-    const lengths = ringLengths(Math.max(this.size, 1));
+    const lengths = ringLengths(Math.max(this.size, 1), 'split');
     const view = (what: string, address: number, length: number): Uint8Array => {
       const bytes = memory.viewUser(address, length);
       if (bytes === undefined)
@@ -73,7 +73,7 @@ export class RingState implements Ring, Disposable {
       throw new RequestError('ERR_NOT_NOW', `Ring ${this.index} cannot start before SET_VRING_NUM`);
     this.queue = new SplitQueue(memory, this.locate(memory), {
       size: this.size,
-      next: this.base,
+      base: this.base,
       eventIdx: (features & VirtioFeature.EVENT_IDX) !== 0n,
       indirect: (features & VirtioFeature.INDIRECT_DESC) !== 0n,
     });
@@ -81,7 +81,7 @@ export class RingState implements Ring, Disposable {
 
   /** Give the queue up and remember where it stood. The kick descriptor goes with it. */
   stop(): void {
-    if (this.queue !== undefined) this.base = this.queue.next;
+    if (this.queue !== undefined) this.base = this.queue.base;
     this.queue = undefined;
     this.kick?.[Symbol.dispose]();
     this.kick = undefined;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { FrontEnd, type FrontEndOptions, GuestRam } from '../../../src/vhost-user/index.ts';
-import { DriverQueue } from '../../../src/virtio/index.ts';
+import { SplitDriverQueue } from '../../../src/virtio/index.ts';
 
 const RAM_SIZE = 1024 * 1024;
 const QUEUE_SIZE = 64;
@@ -10,14 +10,14 @@ const ANSWER_AT = 32;
 /** A guest with one virtqueue of small requests; it can change its back end and go on. */
 export class SmallGuest implements Disposable {
   readonly ram = new GuestRam(RAM_SIZE);
-  readonly queue: DriverQueue;
+  readonly queue: SplitDriverQueue;
   readonly #buffers: number;
   #frontEnd: FrontEnd | undefined;
   #base = 0;
 
   constructor() {
-    const place = this.ram.allocate(DriverQueue.layoutLength(QUEUE_SIZE, 2));
-    this.queue = new DriverQueue(this.ram, place, { size: QUEUE_SIZE, perSlot: 2, eventIdx: true });
+    const place = this.ram.allocate(SplitDriverQueue.layoutLength(QUEUE_SIZE, 2));
+    this.queue = new SplitDriverQueue(this.ram, place, { size: QUEUE_SIZE, perSlot: 2, eventIdx: true });
     this.#buffers = this.ram.allocate(this.queue.slots * SLOT_SIZE);
     for (let slot = 0; slot < this.queue.slots; slot++) {
       const address = this.#buffers + slot * SLOT_SIZE;

@@ -104,7 +104,7 @@ function fixture(settings: Partial<DeviceSettings> = {}) {
     /** Ring `index` over the one queue of the fixture, from where `base` says. */
     started: (index = 0, options: { enabled?: boolean; next?: number } = {}) => {
       const { next = 0, enabled } = options;
-      const queue = new SplitQueue(guest.memory, ring.ring, { ...OPTIONS, size: 8, next });
+      const queue = new SplitQueue(guest.memory, ring.ring, { ...OPTIONS, size: 8, base: next });
       return ringOf(index, queue, enabled);
     },
     lines: () => device.lines.splice(0),
@@ -188,7 +188,7 @@ test('parked requests come back in their order, before new ones, and before the 
   f.ring.offer(6);
   f.device.patient = false;
   f.lines();
-  f.instance.startRing(f.session, f.started(0, { next: ring.queue!.next }));
+  f.instance.startRing(f.session, f.started(0, { next: ring.queue!.base }));
   assert.equal(f.instance.rings.serve(), 3);
   assert.deepEqual(f.lines(), ['resume', 'handle 0', 'handle 0', 'handle 0']);
   assert.deepEqual(
