@@ -29,11 +29,6 @@ export interface VirtqueueOptions {
   readonly inflight?: Uint8Array;
 }
 
-/** The base of a queue that was never used; the wrap counters of a packed queue start at 1. */
-export function initialBase(kind: VirtqueueKind): number {
-  return kind === 'packed' ? 0x8000_8000 : 0;
-}
-
 /** A request that was taken from a queue and not completed: what takes it up again, here or in another process. */
 export interface ParkedRequest {
   /** Split: the chain's first descriptor. Packed: its buffer id. */
@@ -82,11 +77,6 @@ export interface Virtqueue {
   disableKicks(): void;
   /** Ask the driver to kick at its next request. Returns true where one is there already: no kick comes for it. */
   enableKicks(): boolean;
-}
-
-/** Where a new queue starts: a split one at index 0, a packed one at descriptor 0 on both sides, wrap counters set. */
-export function initialBase(kind: VirtqueueKind): number {
-  return kind === 'packed' ? 0x8000_8000 : 0;
 }
 
 /** Bytes of each part of a virtqueue of `size` entries. */
