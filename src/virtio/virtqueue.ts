@@ -29,6 +29,11 @@ export interface VirtqueueOptions {
   readonly inflight?: Uint8Array;
 }
 
+/** The base of a queue that was never used; the wrap counters of a packed queue start at 1. */
+export function initialBase(kind: VirtqueueKind): number {
+  return kind === 'packed' ? 0x8000_8000 : 0;
+}
+
 /** A request that was taken from a queue and not completed: what takes it up again, here or in another process. */
 export interface ParkedRequest {
   /** Split: the chain's first descriptor. Packed: its buffer id. */
