@@ -1,162 +1,103 @@
-import { DeadlineError, FerryError } from '../errors.ts';
 import { OUT_HEADER } from '../fuse/index.ts';
-import { FrontEnd, type FrontEndOptions, GuestRam } from '../vhost-user/index.ts';
-import { type Buffer, type DriverQueue, SplitDriverQueue } from '../virtio/index.ts';
+import type { Buffer } from '../virtio/index.ts';
+import { type DriverOptions, GuestDriver } from './guest-driver.ts';
+import { type GuestQueue, streamQueues } from './guest-queue.ts';
 
-const QUEUE_SIZE = 128;
 const PER_SLOT = 4;
-const HIPRIO = 0;
-const REQUESTS = 1;
 /** Requests longer than this carry data, which Linux sends in buffers of its own behind header and arguments. */
 const ARGUMENTS = 256;
 const HEADROOM = 4096;
-/** How many looks at the ring lie between two at the clock. */
-const TURNS = 0x100000;
 
-/** How a session waits for the device: asleep until it is called, or looking at the ring all the time. */
-export type Waiting = 'blocking' | 'spinning';
-
-export interface FuseSessionOptions {
-  /** Requests that can be in flight at one time, at most 128. */
+export interface FuseSessionOptions extends DriverOptions {
+  /** Request queues, beside the hiprio queue; 1 unless given. */
+  readonly queues?: number;
+  /** Requests that can be in flight at one time on each queue, at most its size. */
   readonly depth?: number;
   /** Largest payload of one request or reply, in bytes. */
   readonly maxData?: number;
-  readonly waiting?: Waiting;
-  /** Longest wait for a reply, in milliseconds. */
-  readonly deadline?: number;
-  readonly indirect?: boolean;
 }
 
-/**
- * A guest's virtio-fs driver: memory, a hiprio and a request queue, and FUSE requests over them. Memory and rings
- * belong to the guest, so it can leave one back end and go on with the next, which finds the rings where the first one
- * left them. It blocks the calling thread.
- */
-export class FuseSession implements Disposable {
-  readonly ram: GuestRam;
+/** A guest's virtio-fs driver: memory, a hiprio and one or more request queues, and FUSE requests over them. */
+export class FuseSession extends GuestDriver {
   readonly depth: number;
-  waiting: Waiting;
-  readonly #hiprio: DriverQueue;
-  readonly #queue: DriverQueue;
+  readonly #hiprio: GuestQueue;
+  readonly #requestQueues: readonly GuestQueue[];
   readonly #areaLength: number;
+  /** Where requests and replies lie, by queue and slot. */
   readonly #requests: number[] = [];
   readonly #replies: number[] = [];
-  readonly #deadline: number;
-  #frontEnd: FrontEnd | undefined;
-  #bases: [hiprio: number, requests: number] = [0, 0];
 
   constructor(options: FuseSessionOptions = {}) {
-    this.depth = options.depth ?? 1;
-    this.waiting = options.waiting ?? 'blocking';
-    this.#deadline = options.deadline ?? 10_000;
-    this.#areaLength = (options.maxData ?? 1 << 20) + HEADROOM;
-    const layout = SplitDriverQueue.layoutLength(QUEUE_SIZE, PER_SLOT);
-    this.ram = new GuestRam(2 * (layout + this.depth * this.#areaLength + HEADROOM) + 2 ** 16);
-    const shape = { size: QUEUE_SIZE, perSlot: PER_SLOT, eventIdx: true, indirect: options.indirect ?? true };
-    this.#hiprio = new SplitDriverQueue(this.ram, this.ram.allocate(layout), shape);
-    this.#queue = new SplitDriverQueue(this.ram, this.ram.allocate(layout), shape);
-    for (let slot = 0; slot < this.depth; slot++) {
-      this.#requests.push(this.ram.allocate(this.#areaLength));
-      this.#replies.push(this.ram.allocate(this.#areaLength));
+    const { depth = 1, queues = 1, maxData = 1 << 20 } = options;
+    const areaLength = maxData + HEADROOM;
+    const memory = 2 * queues * depth * (areaLength + HEADROOM);
+    super({ queues: 1 + queues, perSlot: PER_SLOT, memory }, options);
+    this.depth = depth;
+    this.#areaLength = areaLength;
+    this.#hiprio = this.queues[0]!;
+    this.#requestQueues = this.queues.slice(1);
+    for (let slot = 0; slot < queues * depth; slot++) {
+      this.#requests.push(this.ram.allocate(areaLength));
+      this.#replies.push(this.ram.allocate(areaLength));
     }
   }
 
-  /** The back end's other end; throws while the session is attached to none. */
-  get frontEnd(): FrontEnd {
-    if (this.#frontEnd === undefined)
-      throw new FerryError('ERR_DETACHED', 'The session is attached to no back end');
-    return this.#frontEnd;
-  }
-
-  /** Connect to the back end at `path` and share the guest's memory with it: it can then be `adopt`ed at any time. */
-  prepareBackEnd(path: string, options?: FrontEndOptions): FrontEnd {
-    const frontEnd = FrontEnd.connect(path, options);
-    try {
-      frontEnd.shareMemory(this.ram);
-      return frontEnd;
-    } catch (error) {
-      frontEnd[Symbol.dispose]();
-      throw error;
-    }
-  }
-
-  /** Go on with another back end, whose rings stay stopped until `start`. The one before is hung up on. */
-  adopt(frontEnd: FrontEnd): void {
-    this.#frontEnd?.[Symbol.dispose]();
-    this.#frontEnd = frontEnd;
-    frontEnd.addRing(this.#hiprio, this.#bases[HIPRIO]);
-    frontEnd.addRing(this.#queue, this.#bases[REQUESTS]);
-  }
-
-  start(): void {
-    this.frontEnd.start();
-  }
-
-  /** Stop the rings and note where they stand. Afterwards the device is suspended. */
-  stop(): void {
-    this.frontEnd.stop();
-    this.#bases = [this.frontEnd.base(HIPRIO), this.frontEnd.base(REQUESTS)];
-  }
-
-  /** Put an encoded request into `slot`, with room for a reply of `room` bytes, its header included. */
-  prepare(slot: number, request: Uint8Array, room: number): void {
-    this.#queue.prepare(slot, this.#place(slot, request, room));
+  /** Put an encoded request into `slot` of a request queue, with room for a reply of `room` bytes, header included. */
+  prepare(slot: number, request: Uint8Array, room: number, queue = 0): void {
+    this.#requestQueue(queue).queue.prepare(slot, this.#place(slot, request, room, queue));
   }
 
   /**
-   * Send the prepared requests of `slots`, each again as soon as it is answered, until `count` answers have come.
-   * `answered` is told each slot before it is sent again, and may change its request's bytes.
+   * Send the prepared requests of `slots` on the first request queue, each again as soon as it is answered, until
+   * `count` answers have come. `answered` is told each slot before it is sent again, and may change its request's bytes.
    */
   stream(slots: readonly number[], count: number, answered?: (slot: number) => void): void {
-    const queue = this.#queue;
-    let toSend = count;
-    for (const slot of slots) if (toSend-- > 0) queue.submit(slot);
-    if (queue.publish()) this.frontEnd.kick(REQUESTS);
-    for (let left = count; left > 0; left--) {
-      const slot = this.#await(REQUESTS, queue);
-      answered?.(slot);
-      if (toSend-- <= 0) continue;
-      queue.submit(slot);
-      if (queue.publish()) this.frontEnd.kick(REQUESTS);
-    }
+    this.#requestQueue(0).stream(slots, count, answered);
+  }
+
+  /** `stream` over all request queues at once, `count` answers in all; `answered` is told the queue and the slot. */
+  streamAll(slots: readonly number[], count: number, answered?: (queue: number, slot: number) => void): void {
+    streamQueues(this, this.#requestQueues, slots, count, answered);
   }
 
   /** The request in `slot`, header included. */
-  request(slot: number, length = this.#areaLength): Uint8Array<ArrayBuffer> {
-    return this.ram.view(this.#requests[slot]!, length);
+  request(slot: number, length = this.#areaLength, queue = 0): Uint8Array<ArrayBuffer> {
+    return this.ram.view(this.#requests[queue * this.depth + slot]!, length);
   }
 
   /** The reply in `slot`, header included, of which the device may have written less than `length`. */
-  reply(slot: number, length = this.#areaLength): Uint8Array<ArrayBuffer> {
-    return this.ram.view(this.#replies[slot]!, length);
+  reply(slot: number, length = this.#areaLength, queue = 0): Uint8Array<ArrayBuffer> {
+    return this.ram.view(this.#replies[queue * this.depth + slot]!, length);
   }
+
+  /** `transportOn(0)` */
+  readonly transport = this.transportOn(0);
 
   /**
-   * One request from start to end, by the hiprio queue if it has `priority`: what a `FuseClient` wants for a transport.
-   * Returns the reply with its header, valid until the next request; nothing where `room` is 0.
+   * What a `FuseClient` wants for a transport: one request from start to end, by the hiprio queue if it has `priority`, by
+   * request queue `queue` else. Returns the reply with its header, valid until the next request; nothing where `room` is
+   * 0.
    */
-  readonly transport = (request: Uint8Array, room: number, priority: boolean): Uint8Array => {
-    const [ring, queue] = priority ? [HIPRIO, this.#hiprio] : [REQUESTS, this.#queue];
-    queue.prepare(0, this.#place(0, request, room));
-    queue.submit(0);
-    if (queue.publish()) this.frontEnd.kick(ring);
-    this.#await(ring, queue);
-    return this.reply(0, queue.usedLength);
-  };
-
-  [Symbol.dispose](): void {
-    this.#frontEnd?.[Symbol.dispose]();
-    this.#frontEnd = undefined;
-    this.ram[Symbol.dispose]();
+  transportOn(queue: number): (request: Uint8Array, room: number, priority: boolean) => Uint8Array {
+    return (request, room, priority) => {
+      const by = priority ? this.#hiprio : this.#requestQueue(queue);
+      return this.reply(0, by.call(0, this.#place(0, request, room, queue)), queue);
+    };
   }
 
-  #place(slot: number, request: Uint8Array, room: number): Buffer[] {
+  #requestQueue(queue: number): GuestQueue {
+    const found = this.#requestQueues[queue];
+    if (found === undefined) throw new RangeError(`Request queue ${queue} of ${this.#requestQueues.length}`);
+    return found;
+  }
+
+  #place(slot: number, request: Uint8Array, room: number, queue: number): Buffer[] {
     if (Math.max(request.length, room) > this.#areaLength)
       throw new RangeError(
         `A request of ${request.length} bytes, reply of ${room}: at most ${this.#areaLength}`,
       );
-    const at = this.#requests[slot]!;
-    const reply = this.#replies[slot]!;
+    const at = this.#requests[queue * this.depth + slot]!;
+    const reply = this.#replies[queue * this.depth + slot]!;
     this.ram.view(at, request.length).set(request);
     const head = Math.min(request.length, ARGUMENTS);
     const buffers: Buffer[] = [{ address: at, length: head, writable: false }];
@@ -166,30 +107,5 @@ export class FuseSession implements Disposable {
     if (room > OUT_HEADER)
       buffers.push({ address: reply + OUT_HEADER, length: room - OUT_HEADER, writable: true });
     return buffers;
-  }
-
-  #await(ring: number, queue: DriverQueue): number {
-    const slot = queue.collect();
-    if (slot >= 0) return slot;
-    const end = performance.now() + this.#deadline;
-    return this.waiting === 'spinning' ? this.#spin(queue, end) : this.#sleep(ring, queue, end);
-  }
-
-  #spin(queue: DriverQueue, end: number): number {
-    queue.disarmCall();
-    for (let turn = 1; ; turn++) {
-      const slot = queue.collect();
-      if (slot >= 0) return slot;
-      if (turn % TURNS === 0 && performance.now() > end) throw new DeadlineError('A reply', this.#deadline);
-    }
-  }
-
-  #sleep(ring: number, queue: DriverQueue, end: number): number {
-    for (;;) {
-      if (queue.armCall() && !this.frontEnd.waitForCall(ring, this.#deadline) && performance.now() > end)
-        throw new DeadlineError('A reply', this.#deadline);
-      const slot = queue.collect();
-      if (slot >= 0) return slot;
-    }
   }
 }

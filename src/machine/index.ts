@@ -1,5 +1,11 @@
 /** The embedded machine: a guest's driver and workload in QEMU's place. */
+export { BLK_CONFIG_LENGTH, type BlkConfig, BlkFeature, BlkStatus, decodeBlkConfig } from './blk/format.ts';
+export { BlkSession, type BlkSessionOptions } from './blk-session.ts';
 export { EmbeddedMachine, type EmbeddedMove } from './embedded.ts';
-export { FuseSession, type FuseSessionOptions, type Waiting } from './fuse-session.ts';
+export { FuseSession, type FuseSessionOptions } from './fuse-session.ts';
+export { type DriverOptions, type DriverShape, GuestDriver } from './guest-driver.ts';
+export { GuestQueue, type QueueOwner, streamQueues, type Waiting } from './guest-queue.ts';
+export { decodeNetConfig, NET_CONFIG_LENGTH, type NetConfig, NetFeature } from './net/format.ts';
+export { NetSession, type NetSessionOptions } from './net-session.ts';
 export { type EmbeddedEvent, type EmbeddedPlan, runEmbedded } from './run-embedded.ts';
 export { type Observation, Workload } from './workload.ts';

@@ -5,6 +5,17 @@ export { BackEndSession, type BackEndSessionOptions } from './back-end/session.t
 export type { BackEnd, Profile, Ring, Session } from './backend.ts';
 export { FrontEndRequest, ProtocolFeature, requestName, VirtioFeature } from './constants.ts';
 export { FramingError, RequestError } from './errors.ts';
+export type { Offer } from './front-end/agreement.ts';
 export type { TransferOptions } from './front-end/device-state.ts';
+export { HangUpError } from './front-end/errors.ts';
 export { FrontEnd, type FrontEndOptions } from './front-end/front-end.ts';
+export { InflightRegion, type InflightShape } from './front-end/inflight.ts';
+export type { SharedRegion } from './front-end/memory.ts';
+export {
+  FRONT_END_PROTOCOL_FEATURES,
+  type Negotiation,
+  type NegotiationOrder,
+  TRANSPORT_FEATURES,
+} from './front-end/negotiation.ts';
 export { GuestRam } from './front-end/ram.ts';
+export { DeviceStatus } from './front-end/status.ts';

@@ -12,13 +12,22 @@ import {
 import { HeaderFlag, requestName } from '../constants.ts';
 import { MAX_MESSAGE_FDS, MAX_PAYLOAD } from '../limits.ts';
 import { HEADER_SIZE, header, u64Payload } from '../payloads.ts';
+import { badReply, HangUpError, refused } from './errors.ts';
 
 const REPLY_FLAGS = HeaderFlag.VERSION | HeaderFlag.REPLY;
+const NOTHING = new Uint8Array(0);
 
 /** A back end's answer. The descriptors belong to whoever asked. */
 export interface Reply {
   readonly payload: Uint8Array;
   readonly fds: Fd[];
+}
+
+/** Something else to look after while waiting for an answer: a back end may wait for us in the meantime. */
+export interface Aside {
+  /** The descriptor's number, -1 for none. */
+  readonly number: number;
+  serve(): void;
 }
 
 /**
@@ -27,10 +36,18 @@ export interface Reply {
  */
 export class Channel implements Disposable {
   readonly #socket: Fd;
-  readonly #poll = new PollSet(1);
+  readonly #poll = new PollSet(2);
   readonly #deadline: number;
   /** Whether the back end acknowledges requests that have no reply of their own (REPLY_ACK). */
   acknowledges = false;
+  /** Whether NEED_REPLY is set on requests that have a reply anyway, as libblkio and rust-vmm's front ends do. */
+  alwaysNeedsReply = false;
+  aside: Aside | undefined;
+  /** The request that was acknowledged last, until another answer proves the acknowledgement. */
+  #acknowledged: string | undefined;
+  /** Requests since the last answer for which none is awaited. */
+  readonly #unanswered: string[] = [];
+  #broken: Error | undefined;
 
   /** Takes over `socket`. `deadline` bounds each wait for the back end. */
   constructor(socket: Fd, deadline: number) {
@@ -39,39 +56,61 @@ export class Channel implements Disposable {
     socket.setNonBlocking(true);
   }
 
+  /** The socket's number, to be watched for the back end's hanging up. */
+  get number(): number {
+    return this.#socket.number;
+  }
+
   /** Send a request that has a reply, and wait for it. */
-  ask(request: number, payload: Uint8Array = new Uint8Array(0), fds: readonly Fd[] = []): Reply {
-    this.#send(request, HeaderFlag.VERSION, payload, fds);
+  ask(request: number, payload: Uint8Array = NOTHING, fds: readonly Fd[] = []): Reply {
+    const needReply = this.alwaysNeedsReply && this.acknowledges ? HeaderFlag.NEED_REPLY : 0;
+    this.#send(request, HeaderFlag.VERSION | needReply, payload, fds);
     return this.#receive(request);
+  }
+
+  /** `ask` for a reply whose payload has `size` bytes and no descriptor. */
+  askFor(size: number, request: number, payload?: Uint8Array, fds?: readonly Fd[]): Uint8Array {
+    const reply = this.ask(request, payload, fds);
+    closeAll(reply.fds);
+    if (reply.payload.length !== size)
+      throw badReply(
+        `reply to ${requestName(request)}`,
+        `${reply.payload.length} bytes of payload, expected ${size}`,
+      );
+    return reply.payload;
   }
 
   /** `ask` for a reply of one u64 and no descriptor. */
   askU64(request: number, payload?: Uint8Array, fds?: readonly Fd[]): bigint {
-    const reply = this.ask(request, payload, fds);
-    closeAll(reply.fds);
-    return decodeU64(request, reply.payload);
+    return u64Payload.decode(this.askFor(u64Payload.size, request, payload, fds)).value;
   }
 
   /**
    * Send a request that has no reply. Where the back end acknowledges, wait for it, and throw `ERR_REFUSED` when it
-   * says no. An acknowledgement proves little: some back ends say yes and hang up.
+   * says no. Its yes is provisional: if the back end then hangs up, the error names the request (`HangUpError`).
    */
-  tell(request: number, payload: Uint8Array = new Uint8Array(0), fds: readonly Fd[] = []): void {
+  tell(request: number, payload: Uint8Array = NOTHING, fds: readonly Fd[] = []): void {
     if (!this.acknowledges) {
-      this.#send(request, HeaderFlag.VERSION, payload, fds);
+      this.tellOnly(request, payload, fds);
       return;
     }
     this.#send(request, HeaderFlag.VERSION | HeaderFlag.NEED_REPLY, payload, fds);
     const reply = this.#receive(request);
     closeAll(reply.fds);
-    const answer = decodeU64(request, reply.payload);
-    if (answer !== 0n)
-      throw new FerryError('ERR_REFUSED', `The back end refused ${requestName(request)} with ${answer}`);
+    if (reply.payload.length !== u64Payload.size)
+      throw badReply(
+        `acknowledgement of ${requestName(request)}`,
+        `${reply.payload.length} bytes, expected ${u64Payload.size}`,
+      );
+    const { value } = u64Payload.decode(reply.payload);
+    if (value !== 0n) throw refused(requestName(request), value);
+    this.#acknowledged = requestName(request);
   }
 
   /** `tell` without asking for an acknowledgement, as front ends do for requests of which they await none. */
-  tellOnly(request: number, payload: Uint8Array = new Uint8Array(0), fds: readonly Fd[] = []): void {
+  tellOnly(request: number, payload: Uint8Array = NOTHING, fds: readonly Fd[] = []): void {
     this.#send(request, HeaderFlag.VERSION, payload, fds);
+    this.#unanswered.push(requestName(request));
   }
 
   [Symbol.dispose](): void {
@@ -80,41 +119,70 @@ export class Channel implements Disposable {
   }
 
   #send(request: number, flags: number, payload: Uint8Array, fds: readonly Fd[]): void {
+    if (this.#broken !== undefined)
+      throw new FerryError(
+        'ERR_OUT_OF_STEP',
+        `${requestName(request)} cannot be sent: requests and answers no longer match since an earlier failure; ` +
+          'only a new connection helps',
+        { cause: this.#broken },
+      );
     const message = new Uint8Array(HEADER_SIZE + payload.length);
     header.encodeInto({ request, flags, size: payload.length }, message);
     message.set(payload, HEADER_SIZE);
+    const numbers = fds.map((fd) => fd.number);
     const end = performance.now() + this.#deadline;
-    let sent = 0;
-    while (sent < message.length) {
-      const numbers = sent === 0 ? fds.map((fd) => fd.number) : [];
-      const rest = message.subarray(sent);
-      const count = connected(request, () => sendMessage(this.#socket, rest, numbers, { dontWait: true }));
-      if (count === WOULD_BLOCK) this.#wait(Poll.out, end, `Sending ${requestName(request)}`);
-      else sent += count;
-    }
+    this.#guarded(() => {
+      let sent = 0;
+      while (sent < message.length) {
+        const rest = message.subarray(sent);
+        const count = this.#connected(request, () =>
+          sendMessage(this.#socket, rest, sent === 0 ? numbers : [], { dontWait: true }),
+        );
+        if (count === WOULD_BLOCK) this.#wait(Poll.out, end, `Sending ${requestName(request)}`);
+        else sent += count;
+      }
+    });
   }
 
   #receive(request: number): Reply {
     const end = performance.now() + this.#deadline;
     const fds: Fd[] = [];
     try {
-      const head = header.decode(this.#exactly(HEADER_SIZE, request, fds, end));
-      if (head.request !== request)
-        throw replyError(
-          'request',
-          `${requestName(head.request)} answered, expected ${requestName(request)}`,
-          0,
-        );
-      if (head.flags !== REPLY_FLAGS)
-        throw replyError('flags', `0x${head.flags.toString(16)}, expected 0x${REPLY_FLAGS.toString(16)}`, 4);
-      if (head.size > MAX_PAYLOAD) throw replyError('size', `${head.size} bytes, at most ${MAX_PAYLOAD}`, 8);
-      if (fds.length > MAX_MESSAGE_FDS)
-        throw replyError('descriptors', `${fds.length} of them, at most ${MAX_MESSAGE_FDS}`);
-      return { payload: this.#exactly(head.size, request, fds, end), fds };
+      const payload = this.#guarded(() => {
+        const head = header.decode(this.#exactly(HEADER_SIZE, request, fds, end));
+        this.#checkHeader(request, head);
+        const bytes = this.#exactly(head.size, request, fds, end);
+        if (fds.length > MAX_MESSAGE_FDS)
+          throw badReply("reply's descriptors", `${fds.length} of them, at most ${MAX_MESSAGE_FDS}`);
+        return bytes;
+      });
+      this.#acknowledged = undefined;
+      this.#unanswered.length = 0;
+      return { payload, fds };
     } catch (error) {
       closeAll(fds);
       throw error;
     }
+  }
+
+  #checkHeader(
+    asked: number,
+    { request, flags, size }: { request: number; flags: number; size: number },
+  ): void {
+    if (request !== asked)
+      throw badReply(
+        "reply's request",
+        `${requestName(request)} answered, expected ${requestName(asked)}`,
+        0,
+      );
+    if (flags !== REPLY_FLAGS)
+      throw badReply(
+        "reply's flags",
+        `0x${flags.toString(16)} for ${requestName(asked)}, expected 0x${REPLY_FLAGS.toString(16)}`,
+        4,
+      );
+    if (size > MAX_PAYLOAD)
+      throw badReply("reply's size", `${size} bytes for ${requestName(asked)}, at most ${MAX_PAYLOAD}`, 8);
   }
 
   #exactly(length: number, request: number, fds: Fd[], end: number): Uint8Array {
@@ -122,44 +190,68 @@ export class Channel implements Disposable {
     let got = 0;
     while (got < length) {
       const rest = bytes.subarray(got);
-      const count = connected(request, () => receiveMessage(this.#socket, rest, fds, { dontWait: true }));
+      const count = this.#connected(request, () =>
+        receiveMessage(this.#socket, rest, fds, { dontWait: true }),
+      );
       if (count === WOULD_BLOCK) this.#wait(Poll.in, end, `The answer to ${requestName(request)}`);
-      else if (count === 0) throw hungUp(request);
+      else if (count === 0) throw this.#hungUp(request, true);
       else got += count;
     }
     return bytes;
   }
 
   #wait(events: number, end: number, what: string): void {
-    this.#poll.set(0, this.#socket.number, events);
-    const left = end - performance.now();
-    if (left <= 0 || (this.#poll.wait(Math.ceil(left)) === 0 && performance.now() >= end))
-      throw new DeadlineError(what, this.#deadline);
+    const { aside } = this;
+    for (;;) {
+      const left = end - performance.now();
+      if (left <= 0) throw new DeadlineError(what, this.#deadline);
+      this.#poll.set(0, this.#socket.number, events);
+      this.#poll.set(1, aside?.number ?? -1, Poll.in);
+      this.#poll.wait(Math.ceil(left));
+      if (this.#poll.ready(1) !== 0) aside?.serve();
+      if (this.#poll.ready(0) !== 0) return;
+    }
   }
-}
 
-/** Call the kernel; a back end that has gone shows in several ways, depending on what it had left unread. */
-function connected(request: number, call: () => number): number {
-  try {
-    return call();
-  } catch (error) {
-    const gone: readonly number[] = [Errno.EPIPE, Errno.ECONNRESET];
-    if (error instanceof SystemError && gone.includes(error.errno)) throw hungUp(request, error);
-    throw error;
+  /** Run `exchange`; if it fails, what comes over the channel later can no longer be told apart. */
+  #guarded<T>(exchange: () => T): T {
+    try {
+      return exchange();
+    } catch (error) {
+      // A back end that has gone sends nothing that could be mistaken, and says so again when asked
+      if (error instanceof DeadlineError || error instanceof DecodeError) this.#broken = error;
+      throw error;
+    }
   }
-}
 
-function hungUp(request: number, cause?: Error): FerryError {
-  const message = `The back end hung up instead of answering ${requestName(request)}`;
-  return new FerryError('ERR_DISCONNECTED', message, { cause });
-}
+  /** Call the kernel; a back end that has gone shows in several ways, depending on what it had left unread. */
+  #connected(request: number, call: () => number): number {
+    try {
+      return call();
+    } catch (error) {
+      const gone: readonly number[] = [Errno.EPIPE, Errno.ECONNRESET];
+      if (error instanceof SystemError && gone.includes(error.errno))
+        throw this.#hungUp(request, false, error);
+      throw error;
+    }
+  }
 
-function replyError(field: string, message: string, offset?: number): DecodeError {
-  return new DecodeError('ERR_BAD_REPLY', `reply's ${field}`, message, offset);
-}
-
-function decodeU64(request: number, payload: Uint8Array): bigint {
-  if (payload.length !== 8)
-    throw replyError('payload', `${payload.length} bytes for ${requestName(request)}, expected 8`);
-  return u64Payload.decode(payload).value;
+  /** `read`: whether the back end had read all it was sent before it hung up. */
+  #hungUp(request: number, read: boolean, cause?: Error): HangUpError {
+    const name = requestName(request);
+    const acknowledged = this.#acknowledged;
+    const unanswered =
+      this.#unanswered.length === 0 ? '' : `; unanswered before it: ${this.#unanswered.join(', ')}`;
+    if (read || acknowledged === undefined)
+      return new HangUpError(
+        name,
+        `The back end hung up ${read ? `instead of answering ${name}` : `before it read ${name}`}${unanswered}`,
+        { cause },
+      );
+    return new HangUpError(
+      name,
+      `The back end acknowledged ${acknowledged} and hung up before it read ${name}: the acknowledgement is void${unanswered}`,
+      { cause, voidAcknowledgement: acknowledged },
+    );
+  }
 }

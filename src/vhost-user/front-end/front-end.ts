@@ -1,100 +1,74 @@
 import { FerryError } from '../../errors.ts';
-import {
-  closeAll,
-  connectUnix,
-  createEventfd,
-  createMemfd,
-  createSocketPair,
-  drainEventfd,
-  type Fd,
-  type Mapping,
-  mapShared,
-  Poll,
-  PollSet,
-  pageRound,
-  signalEventfd,
-} from '../../sys/index.ts';
+import { connectUnix, type Fd, signalEventfd } from '../../sys/index.ts';
 import type { DriverQueue } from '../../virtio/index.ts';
-import { FrontEndRequest, ProtocolFeature, VirtioFeature, VRING_LOG } from '../constants.ts';
-import {
-  logPayload,
-  memRegion,
-  memTableHead,
-  singleRegion,
-  u64Payload,
-  vringAddr,
-  vringState,
-} from '../payloads.ts';
+import { FrontEndRequest, VirtioFeature } from '../constants.ts';
+import { Agreement, type Offer } from './agreement.ts';
+import { BackEndRequests } from './back-end-requests.ts';
+import { CallWait } from './call-wait.ts';
 import { Channel } from './channel.ts';
+import { readConfig, writeConfig } from './config.ts';
 import { loadDeviceState, saveDeviceState, type TransferOptions } from './device-state.ts';
-import type { GuestRam } from './ram.ts';
-
-const LOG_PAGE = 4096;
-const BITS_PER_BYTE = 8;
+import { getInflight, type InflightRegion, type InflightShape, setInflight } from './inflight.ts';
+import { noLog, SharedLog } from './log.ts';
+import { MemoryTable, type SharedRegion } from './memory.ts';
+import {
+  FRONT_END_PROTOCOL_FEATURES,
+  Negotiation,
+  type NegotiationOrder,
+  negotiateAsLibblkio,
+  negotiateAsQemu,
+  TRANSPORT_FEATURES,
+  type Wanted,
+} from './negotiation.ts';
+import { FrontEndRing, RingMessages } from './rings.ts';
+import { addStatus, DeviceStatus, readStatus, writeStatus } from './status.ts';
 
 /** What a front end asks for; what it gets is the part of it that the back end offers. */
 export interface FrontEndOptions {
-  /** Virtio feature bits to accept; by default those of the transport. */
+  /** Virtio feature bits to accept; by default those of the transport, split rings only. */
   readonly features?: bigint;
+  /** Protocol feature bits to accept; by default all that this front end serves. */
   readonly protocolFeatures?: bigint;
-  /** Longest wait for an answer, in milliseconds. */
+  /** Whose order of messages opens the session; `libblkio` also sets NEED_REPLY wherever it may. */
+  readonly order?: NegotiationOrder;
+  /** Longest wait for an answer, in milliseconds; 5 s unless given. */
   readonly deadline?: number;
 }
 
-interface DriverRing {
-  readonly queue: DriverQueue;
-  readonly kick: Fd;
-  readonly call: Fd;
-  base: number;
+/** What stands or falls with one connection. */
+interface Connection {
+  readonly channel: Channel;
+  readonly agreement: Agreement;
+  readonly step: Negotiation;
+  readonly memory: MemoryTable;
+  readonly messages: RingMessages;
 }
 
-const TRANSPORT =
-  VirtioFeature.LOG_ALL |
-  VirtioFeature.INDIRECT_DESC |
-  VirtioFeature.EVENT_IDX |
-  VirtioFeature.PROTOCOL_FEATURES |
-  VirtioFeature.VERSION_1;
-
-const PROTOCOL =
-  ProtocolFeature.MQ |
-  ProtocolFeature.LOG_SHMFD |
-  ProtocolFeature.REPLY_ACK |
-  ProtocolFeature.BACKEND_REQ |
-  ProtocolFeature.BACKEND_SEND_FD |
-  ProtocolFeature.RESET_DEVICE |
-  ProtocolFeature.CONFIGURE_MEM_SLOTS |
-  ProtocolFeature.DEVICE_STATE;
+const LATER_DRIVER = DeviceStatus.ACKNOWLEDGE | DeviceStatus.DRIVER | DeviceStatus.DRIVER_OK;
 
 /**
  * A VMM's side of vhost-user for one device, in place of QEMU: it negotiates, shares memory, starts and stops rings,
- * logs dirty pages and moves device state, in the order in which QEMU does it. It blocks the calling thread, each
- * wait with a deadline. Rings, memory and their contents outlive it, so that another back end can carry on with them.
+ * logs dirty pages and moves device state. It blocks the calling thread, each wait with a deadline: in a program that
+ * does anything else it belongs on a thread of its own.
+ *
+ * Rings, memory, inflight region and their contents belong to the guest and outlive it, so that another back end, or the
+ * same one after it died (`reconnect`), can carry on with them. Every refusal and every answer that the protocol does
+ * not allow is a `FerryError`; an acknowledgement is provisional until the next answer (`HangUpError`).
  */
 export class FrontEnd implements Disposable {
-  readonly #channel: Channel;
-  readonly #rings: DriverRing[] = [];
-  readonly #poll = new PollSet(1);
-  readonly #wanted: { features: bigint; protocolFeatures: bigint };
-  #ram: GuestRam | undefined;
-  #log: Mapping | undefined;
-  #requests: Fd | undefined;
-  #started = false;
-  /** Virtio features that both sides have. */
-  features = 0n;
-  /** Protocol features that both sides have. */
-  protocolFeatures = 0n;
-  /** Queues that the back end says it has, where it can say so. */
-  maxQueues: number | undefined;
-  /** Memory regions that the back end takes, where it can say so. */
-  memorySlots: number | undefined;
+  readonly #options: FrontEndOptions;
+  readonly #rings: FrontEndRing[] = [];
+  readonly #wait = new CallWait();
+  #connection: Connection;
+  #requests: BackEndRequests | undefined;
+  #log: SharedLog | undefined;
+  #inflight: InflightRegion | undefined;
+  #configChanges = 0;
 
-  /** Talk to the back end at the other end of `socket`, which is taken over. */
+  /** Talk to the back end at the other end of `socket`, which is taken over. Nothing is sent yet. */
   constructor(socket: Fd, options: FrontEndOptions = {}) {
-    this.#channel = new Channel(socket, options.deadline ?? 5_000);
-    this.#wanted = {
-      features: options.features ?? TRANSPORT,
-      protocolFeatures: options.protocolFeatures ?? PROTOCOL,
-    };
+    this.#options = options;
+    this.#connection = this.#connectionOver(socket);
   }
 
   /** Connect to the back end that listens at `path`, and negotiate. */
@@ -109,92 +83,145 @@ export class FrontEnd implements Disposable {
     }
   }
 
-  /** The opening of a session: features, protocol features, back-end channel, owner; then a reset, as at power-on. */
+  /** Virtio features that both sides have. */
+  get features(): bigint {
+    return this.#connection.agreement.features;
+  }
+
+  /** Protocol features that both sides have. */
+  get protocolFeatures(): bigint {
+    return this.#connection.agreement.protocolFeatures;
+  }
+
+  /** What the back end said that it has, as far as it was asked. */
+  get offered(): Offer {
+    return this.#connection.agreement.offered;
+  }
+
+  /** Queues that the back end says it has, where it can say so. */
+  get maxQueues(): number | undefined {
+    return this.offered.queues;
+  }
+
+  /** Memory regions that the back end takes, where it can say so. */
+  get memorySlots(): number | undefined {
+    return this.offered.memorySlots;
+  }
+
+  /**
+   * The single steps of a session's opening, for whoever wants another order than `negotiate` has. SET_FEATURES is sent
+   * by `start` in any case.
+   */
+  get step(): Negotiation {
+    return this.#connection.step;
+  }
+
+  /** The opening of a session in the order that the options name; then a reset, as at power-on. */
   negotiate(): void {
-    const channel = this.#channel;
-    this.features = channel.askU64(FrontEndRequest.GET_FEATURES) & this.#wanted.features;
-    if ((this.features & VirtioFeature.PROTOCOL_FEATURES) !== 0n) {
-      const offered = channel.askU64(FrontEndRequest.GET_PROTOCOL_FEATURES);
-      this.protocolFeatures = offered & this.#wanted.protocolFeatures;
-      channel.tell(FrontEndRequest.SET_PROTOCOL_FEATURES, u64(this.protocolFeatures));
-      channel.acknowledges = this.#has(ProtocolFeature.REPLY_ACK);
-      if (this.#has(ProtocolFeature.MQ))
-        this.maxQueues = Number(channel.askU64(FrontEndRequest.GET_QUEUE_NUM));
-      if (this.#has(ProtocolFeature.CONFIGURE_MEM_SLOTS))
-        this.memorySlots = Number(channel.askU64(FrontEndRequest.GET_MAX_MEM_SLOTS));
-      if (this.#has(ProtocolFeature.BACKEND_REQ)) this.#openRequestChannel();
-    }
-    channel.tellOnly(FrontEndRequest.SET_OWNER);
+    this.#open(this.#wanted());
     this.reset();
   }
 
-  /** RESET_DEVICE, where the back end knows it: the device is as if its driver had never been there. */
+  /** Give the back end a channel for requests of its own; a channel that it had is closed. */
+  openRequestChannel(): void {
+    this.#takeRequests(this.step.giveRequestChannel());
+  }
+
+  /** RESET_DEVICE, or status 0, where the back end knows one of them: the device is as if no driver had ever been. */
   reset(): void {
-    if (this.#has(ProtocolFeature.RESET_DEVICE)) this.#channel.tellOnly(FrontEndRequest.RESET_DEVICE);
+    const { channel, agreement } = this.#connection;
+    if (agreement.has('RESET_DEVICE')) channel.tellOnly(FrontEndRequest.RESET_DEVICE);
+    else if (agreement.has('STATUS')) writeStatus(channel, 0);
   }
 
-  /** Share `ram`, which stays the caller's, as the guest's only memory. */
-  shareMemory(ram: GuestRam): void {
-    const { guestAddress, size, userAddress } = ram;
-    const place = { guestAddress, size, userAddress, fileOffset: 0 };
-    if (this.#has(ProtocolFeature.CONFIGURE_MEM_SLOTS))
-      this.#channel.tell(FrontEndRequest.ADD_MEM_REG, singleRegion.encode(place), [ram.fd]);
-    else {
-      const payload = new Uint8Array(memTableHead.size + memRegion.size);
-      memTableHead.encodeInto({ count: 1 }, payload);
-      memRegion.encodeInto(place, payload, memTableHead.size);
-      this.#channel.tell(FrontEndRequest.SET_MEM_TABLE, payload, [ram.fd]);
-    }
-    this.#ram = ram;
+  /** The device's status byte, where STATUS was negotiated. */
+  get status(): number {
+    this.#connection.agreement.need('STATUS', 'its status cannot be read');
+    return readStatus(this.#connection.channel);
   }
 
-  /** Give the next ring its queue; `base` is the next available index, 0 for a fresh queue. Returns its index. */
-  addRing(queue: DriverQueue, base = 0): number {
+  /** `length` bytes, at most 256, of the device's configuration space from `offset`. */
+  readConfig(offset: number, length: number): Uint8Array {
+    this.#connection.agreement.need('CONFIG', 'its configuration space cannot be read');
+    return readConfig(this.#connection.channel, offset, length);
+  }
+
+  /** Write at most 256 bytes to the device's configuration space. */
+  writeConfig(offset: number, bytes: Uint8Array): void {
+    this.#connection.agreement.need('CONFIG', 'its configuration space cannot be written');
+    writeConfig(this.#connection.channel, offset, bytes);
+  }
+
+  /** Share further regions of the guest's memory, which stay the caller's. Rings may run. */
+  shareMemory(...regions: readonly SharedRegion[]): void {
+    const { memory, channel } = this.#connection;
+    memory.add(regions);
+    if (this.#log === undefined || memory.end <= this.#log.end) return;
+    this.#log = this.#log.renewed(channel, memory.end);
+  }
+
+  /** Take a region back, in which no ring and no request in flight may lie. Rings may run. */
+  removeMemory(region: SharedRegion): void {
+    this.#connection.memory.remove(region);
+  }
+
+  /**
+   * Ask the back end for a region to note its requests in, and hand it back to be used (GET_INFLIGHT_FD,
+   * SET_INFLIGHT_FD). Undefined where it has none. The region is the caller's; it is given again at `reconnect`.
+   */
+  getInflight(shape: InflightShape): InflightRegion | undefined {
+    const { channel, agreement } = this.#connection;
+    agreement.need('INFLIGHT_SHMFD', 'requests in flight cannot be noted');
+    const region = getInflight(channel, shape);
+    if (region !== undefined) this.#giveInflight(region);
+    return region;
+  }
+
+  /** Hand over the region that another back end, or an earlier life of this one, has noted its requests in. */
+  setInflight(region: InflightRegion): void {
+    this.#connection.agreement.need('INFLIGHT_SHMFD', 'requests in flight cannot be handed over');
+    this.#giveInflight(region);
+  }
+
+  /**
+   * Give the next ring its queue. `base` is where the device is to begin, as `base` of another front end told it: 16 bits
+   * for a split queue, 32 for a packed one; by default where the device has finished. Returns the ring's index.
+   */
+  addRing(queue: DriverQueue, base?: number): number {
     const index = this.#rings.length;
-    this.#rings.push({
-      queue,
-      kick: createEventfd(`kick of ring ${index}`),
-      call: createEventfd(`call of ring ${index}`),
-      base,
-    });
+    this.#rings.push(new FrontEndRing(index, queue, base));
     return index;
   }
 
-  /** Start every ring, with dirty logging when that is on. */
+  /** Start every ring, with dirty logging when that is on. Returns when the back end has answered once more. */
   start(): void {
-    const ram = this.#ram;
-    if (ram === undefined)
+    const { agreement, channel, memory, messages } = this.#connection;
+    if (memory.regions.length === 0)
       throw new FerryError('ERR_NO_MEMORY', 'Rings can only be started once memory is shared');
     this.#sendFeatures();
-    for (const [index, ring] of this.#rings.entries()) {
-      const { queue, base } = ring;
-      this.#channel.tellOnly(FrontEndRequest.SET_VRING_NUM, vringState.encode({ index, num: queue.size }));
-      this.#channel.tellOnly(FrontEndRequest.SET_VRING_BASE, vringState.encode({ index, num: base }));
-      this.#sendAddresses(index);
-      this.#channel.tell(FrontEndRequest.SET_VRING_CALL, u64(BigInt(index)), [ring.call]);
-      this.#channel.tell(FrontEndRequest.SET_VRING_KICK, u64(BigInt(index)), [ring.kick]);
-      signalEventfd(ring.kick.number);
-    }
-    this.#enable(1);
-    this.#started = true;
+    if (agreement.has('STATUS')) addStatus(channel, DeviceStatus.FEATURES_OK);
+    for (const ring of this.#rings) messages.start(ring, this.#log !== undefined);
+    for (const ring of this.#rings) messages.enable(ring, 1);
+    if (agreement.has('STATUS')) addStatus(channel, LATER_DRIVER);
+    // Where nothing is acknowledged this is what shows that the back end took it all
+    this.ping();
   }
 
   /** Stop every ring. Afterwards the device is suspended: its state can be saved or loaded, or the rings restarted. */
   stop(): void {
-    this.#enable(0);
-    for (const [index, ring] of this.#rings.entries()) {
-      const payload = vringState.encode({ index, num: 0 });
-      const reply = this.#channel.ask(FrontEndRequest.GET_VRING_BASE, payload);
-      closeAll(reply.fds);
-      ring.base = vringState.decode(reply.payload).num;
-      drainEventfd(ring.kick.number);
-    }
-    this.#started = false;
+    const { messages } = this.#connection;
+    for (const ring of this.#rings) messages.enable(ring, 0);
+    for (const ring of this.#rings) messages.stop(ring);
   }
 
-  /** The index that the device will look at next in ring `index`, as `stop` learned it. */
+  /** Disable a ring, which then serves nothing, or enable it again, while it stays started. */
+  enable(index: number, enabled: boolean): void {
+    this.#connection.messages.enable(this.#ring(index), enabled ? 1 : 0);
+  }
+
+  /** Where ring `index` goes on, as `stop` learned it. */
   base(index: number): number {
-    return this.#rings[index]!.base;
+    return this.#ring(index).base;
   }
 
   /** Tell the device that ring `index` has something new. */
@@ -202,123 +229,182 @@ export class FrontEnd implements Disposable {
     signalEventfd(this.#rings[index]!.kick.number);
   }
 
-  /** Sleep until the device calls for ring `index`, at most `milliseconds`. Returns whether it did. */
+  /**
+   * Sleep until the device calls for ring `index`, at most `milliseconds`. Returns whether it did. Requests of the back
+   * end are served meanwhile. Throws `HangUpError` where the back end hangs up and `ERR_RING_BROKEN` where it gives the
+   * ring up.
+   */
   waitForCall(index: number, milliseconds: number): boolean {
-    const { call } = this.#rings[index]!;
-    this.#poll.set(0, call.number, Poll.in);
-    return this.#poll.wait(milliseconds) > 0 && drainEventfd(call.number);
+    return this.#wait.wait(this.#rings, index, 1, this.#connection.channel, this.#requests, milliseconds);
+  }
+
+  /** As `waitForCall`, for the call of any of `count` rings from `first`. */
+  waitForCalls(first: number, count: number, milliseconds: number): boolean {
+    return this.#wait.wait(this.#rings, first, count, this.#connection.channel, this.#requests, milliseconds);
+  }
+
+  /** Serve what the back end requested until now, without waiting: for drivers that never sleep. */
+  serveRequests(): void {
+    this.#requests?.serve();
+  }
+
+  /** How often the back end has said that the configuration space has changed. */
+  get configChanges(): number {
+    return this.#configChanges + (this.#requests?.configChanges ?? 0);
+  }
+
+  /** Why the channel for the back end's requests was closed; undefined while it is open, or where there is none. */
+  get requestChannelError(): Error | undefined {
+    return this.#requests?.closedBy;
   }
 
   /** Start logging dirty pages, as QEMU does at the beginning of a migration. */
   startLogging(): void {
-    const ram = this.#ram;
-    if (ram === undefined)
+    const { agreement, channel, memory } = this.#connection;
+    agreement.need('LOG_SHMFD', 'dirty pages cannot be logged');
+    if (!agreement.hasVirtio('LOG_ALL'))
+      throw new FerryError('ERR_NOT_NEGOTIATED', 'LOG_ALL was not agreed on; dirty pages cannot be logged');
+    if (memory.regions.length === 0)
       throw new FerryError('ERR_NO_MEMORY', 'Dirty pages can only be logged once memory is shared');
-    const size = pageRound(Math.ceil((ram.guestAddress + ram.size) / LOG_PAGE / BITS_PER_BYTE));
-    using fd = createMemfd('dirty log', size);
+    const log = new SharedLog(channel, memory.end);
     this.#log?.[Symbol.dispose]();
-    this.#log = mapShared(fd, 0, size);
-    const reply = this.#channel.ask(FrontEndRequest.SET_LOG_BASE, logPayload.encode({ size, offset: 0 }), [
-      fd,
-    ]);
-    closeAll(reply.fds);
-    this.#sendFeatures();
-    if (this.#started) for (const index of this.#rings.keys()) this.#sendAddresses(index);
+    this.#log = log;
+    this.#followLog();
   }
 
   /** Pages of 4096 bytes that were marked dirty since this was asked last, a bit each from guest address 0 on. */
   collectDirty(): Uint8Array {
-    if (this.#log === undefined)
-      throw new FerryError('ERR_NO_LOG', 'Dirty pages can only be collected while they are logged');
-    const words = new Uint32Array(this.#log.buffer, 0, this.#log.length >> 2);
-    const dirty = Uint32Array.from(words, (_, i) => Atomics.exchange(words, i, 0));
-    return new Uint8Array(dirty.buffer);
+    if (this.#log === undefined) throw noLog();
+    return this.#log.collect();
   }
 
   /** Stop logging, as at the end of a migration that was cancelled. */
   stopLogging(): void {
     this.#log?.[Symbol.dispose]();
     this.#log = undefined;
-    this.#sendFeatures();
-    if (this.#started) for (const index of this.#rings.keys()) this.#sendAddresses(index);
+    this.#followLog();
   }
 
   /** Save the suspended device's state into `sink`; see `saveDeviceState`. */
   saveState(sink: (piece: Uint8Array) => void, options?: TransferOptions): number {
-    this.#need(ProtocolFeature.DEVICE_STATE, 'DEVICE_STATE');
-    return saveDeviceState(this.#channel, sink, options);
+    this.#connection.agreement.need('DEVICE_STATE', 'its state cannot be moved');
+    return saveDeviceState(this.#connection.channel, sink, options);
   }
 
   /** Load a state into the suspended device; see `loadDeviceState`. */
   loadState(source: Iterable<Uint8Array>, options?: TransferOptions): number {
-    this.#need(ProtocolFeature.DEVICE_STATE, 'DEVICE_STATE');
-    return loadDeviceState(this.#channel, source, options);
+    this.#connection.agreement.need('DEVICE_STATE', 'its state cannot be moved');
+    return loadDeviceState(this.#connection.channel, source, options);
   }
 
-  /** One round trip over the control channel. */
+  /** One round trip over the control channel: proves everything that was acknowledged before. */
   ping(): void {
-    this.#channel.askU64(FrontEndRequest.GET_FEATURES);
+    this.#connection.channel.askU64(FrontEndRequest.GET_FEATURES);
+  }
+
+  /**
+   * Go on over `socket`, which is taken over, with a back end that died or hung up and is back: the same features, memory,
+   * log and inflight region, each ring where the device had finished. Rings that ran are started. Requests that the back
+   * end had taken are found again through the inflight region; without one it takes up what lies behind its last answer.
+   * Throws `ERR_FEATURES_LOST` where it came back with less, and may be called again after any failure.
+   */
+  reconnect(socket: Fd): void {
+    const before = this.#connection;
+    this.#disconnect();
+    this.#connection = this.#connectionOver(socket);
+    try {
+      this.#carryOver(before);
+    } catch (error) {
+      this.#disconnect();
+      this.#connection = before;
+      throw error;
+    }
+    const running = this.#rings.filter((ring) => ring.started);
+    for (const ring of running) {
+      ring.base = ring.queue.base;
+      ring.started = false;
+    }
+    if (running.length > 0) this.start();
   }
 
   [Symbol.dispose](): void {
-    for (const ring of this.#rings) {
-      ring.kick[Symbol.dispose]();
-      ring.call[Symbol.dispose]();
-    }
+    for (const ring of this.#rings) ring[Symbol.dispose]();
     this.#rings.length = 0;
     this.#log?.[Symbol.dispose]();
+    this.#wait[Symbol.dispose]();
+    this.#disconnect();
+  }
+
+  #wanted(): Wanted {
+    const { features = TRANSPORT_FEATURES, protocolFeatures = FRONT_END_PROTOCOL_FEATURES } = this.#options;
+    return { features, protocolFeatures };
+  }
+
+  #connectionOver(socket: Fd): Connection {
+    const channel = new Channel(socket, this.#options.deadline ?? 5_000);
+    channel.alwaysNeedsReply = this.#options.order === 'libblkio';
+    const agreement = new Agreement();
+    const step = new Negotiation(channel, agreement);
+    const memory = new MemoryTable(channel, agreement);
+    return { channel, agreement, step, memory, messages: new RingMessages(channel, agreement, memory) };
+  }
+
+  #open(wanted: Wanted): void {
+    const { agreement, step } = this.#connection;
+    const negotiate = this.#options.order === 'libblkio' ? negotiateAsLibblkio : negotiateAsQemu;
+    const requests = negotiate(step, agreement, wanted);
+    if (requests !== undefined) this.#takeRequests(requests);
+  }
+
+  /** Agree with the new connection on what was agreed on over the one before, and share the same things. */
+  #carryOver({ agreement, memory }: Connection): void {
+    const { features, protocolFeatures } = agreement;
+    this.#open({ features, protocolFeatures });
+    this.#connection.agreement.refuseLoss(agreement);
+    if (memory.regions.length > 0) this.#connection.memory.add(memory.regions);
+    if (this.#inflight !== undefined) setInflight(this.#connection.channel, this.#inflight);
+    if (this.#log !== undefined)
+      this.#log = this.#log.renewed(this.#connection.channel, this.#connection.memory.end);
+  }
+
+  #takeRequests(socket: Fd): void {
+    this.#dropRequests();
+    this.#requests = new BackEndRequests(socket);
+    this.#connection.channel.aside = this.#requests;
+  }
+
+  #dropRequests(): void {
+    this.#configChanges = this.configChanges;
     this.#requests?.[Symbol.dispose]();
-    this.#poll[Symbol.dispose]();
-    this.#channel[Symbol.dispose]();
+    this.#requests = undefined;
   }
 
-  #has(feature: bigint): boolean {
-    return (this.protocolFeatures & feature) !== 0n;
+  #disconnect(): void {
+    this.#dropRequests();
+    this.#connection.channel[Symbol.dispose]();
   }
 
-  #need(feature: bigint, name: string): void {
-    if (!this.#has(feature))
-      throw new FerryError(
-        'ERR_NOT_NEGOTIATED',
-        `The back end does not offer ${name}; its state cannot be moved`,
-      );
-  }
-
-  #openRequestChannel(): void {
-    const [ours, theirs] = createSocketPair('back-end requests');
-    using _theirs = theirs;
-    this.#requests = ours;
-    this.#channel.tell(FrontEndRequest.SET_BACKEND_REQ_FD, new Uint8Array(0), [theirs]);
+  #giveInflight(region: InflightRegion): void {
+    setInflight(this.#connection.channel, region);
+    this.#inflight = region;
   }
 
   #sendFeatures(): void {
+    const { agreement, step } = this.#connection;
     const logging = this.#log === undefined ? 0n : VirtioFeature.LOG_ALL;
-    const features = (this.features & ~VirtioFeature.LOG_ALL) | (this.features & logging);
-    this.#channel.tell(FrontEndRequest.SET_FEATURES, u64(features));
+    step.setFeatures((agreement.features & ~VirtioFeature.LOG_ALL) | (agreement.features & logging));
   }
 
-  #sendAddresses(index: number): void {
-    const ram = this.#ram!;
-    const { addresses } = this.#rings[index]!.queue;
-    const user = ram.userAddress - ram.guestAddress;
-    const payload = vringAddr.encode({
-      index,
-      flags: this.#log === undefined ? 0 : VRING_LOG,
-      descriptors: addresses.descriptors + user,
-      used: addresses.used + user,
-      available: addresses.available + user,
-      log: addresses.used,
-    });
-    this.#channel.tell(FrontEndRequest.SET_VRING_ADDR, payload);
+  /** Tell the back end that logging begins or ends, rings that run included. */
+  #followLog(): void {
+    this.#sendFeatures();
+    for (const ring of this.#rings)
+      if (ring.started) this.#connection.messages.addresses(ring, this.#log !== undefined);
   }
 
-  #enable(num: 0 | 1): void {
-    if ((this.features & VirtioFeature.PROTOCOL_FEATURES) === 0n) return;
-    for (const index of this.#rings.keys())
-      this.#channel.tell(FrontEndRequest.SET_VRING_ENABLE, vringState.encode({ index, num }));
+  #ring(index: number): FrontEndRing {
+    const ring = this.#rings[index];
+    if (ring === undefined) throw new RangeError(`Ring ${index}, there are ${this.#rings.length}`);
+    return ring;
   }
-}
-
-function u64(value: bigint): Uint8Array {
-  return u64Payload.encode({ value });
 }

@@ -1,11 +1,13 @@
 import { FerryError } from '../../errors.ts';
 import { createMemfd, type Fd, type Mapping, mapShared, PAGE_SIZE, Seal } from '../../sys/index.ts';
+import type { SharedRegion } from './memory.ts';
 
 /** A guest's memory made by the front end: one memfd, sealed against shrinking, mapped here and shared with back ends. */
-export class GuestRam implements Disposable {
+export class GuestRam implements SharedRegion, Disposable {
   /** Where the guest sees the first byte. */
   readonly guestAddress: number;
   readonly size: number;
+  readonly fileOffset = 0;
   readonly fd: Fd;
   readonly #mapping: Mapping;
   #next = 0;
