@@ -18,6 +18,7 @@ export interface ServeFlags {
   readonly maxState?: string;
   readonly keep?: string;
   readonly spin?: string;
+  readonly packed: boolean;
 }
 
 /** Where a device is served and within what bounds, whatever the device. */
@@ -54,6 +55,7 @@ export function addServeOptions(command: Command): void {
     .option('--max-state <size>', 'largest device state that is loaded (default: 64G)')
     .option('--keep <s>', 'how long what belongs to the guest is kept without a front end (default: 300)')
     .option('--spin <µs>', 'how long to look for the next request before sleeping; 0 for never (default: 20)')
+    .option('--no-packed', 'offer split virtqueues only')
     .addHelpText('after', HELP)
     .allowUnknownOption()
     .allowExcessArguments();
@@ -86,6 +88,7 @@ export function planServing(flags: ServeFlags, command: Command): ServePlan {
       keep: optional('--keep', flags.keep, milliseconds, keep),
       maxState: optional('--max-state', flags.maxState, parseSize, maxState),
       spin: optional('--spin', flags.spin, wholeNumber, spin),
+      packed: flags.packed,
     },
   };
 }

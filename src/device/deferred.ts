@@ -1,4 +1,4 @@
-import { type ChainWriter, type DescriptorChain, VirtqueueError } from '../virtio/index.ts';
+import { type ChainReader, type ChainWriter, type DescriptorChain, VirtqueueError } from '../virtio/index.ts';
 import type { DeferredRequest } from './device.ts';
 
 /** A request that waits for its answer. `answer` hands it back to the driver. */
@@ -14,12 +14,16 @@ export class Deferred implements DeferredRequest {
     this.#answer = answer;
   }
 
+  get readable(): ChainReader {
+    return this.chain.readable;
+  }
+
   get writable(): ChainWriter {
     return this.chain.writable;
   }
 
   get abandoned(): boolean {
-    return this.#state === 'abandoned' || (this.#state === 'waiting' && this.#memoryGone());
+    return this.#state === 'abandoned';
   }
 
   complete(): void {
@@ -33,9 +37,11 @@ export class Deferred implements DeferredRequest {
     this.#state = 'abandoned';
   }
 
-  #memoryGone(): boolean {
+  /** Whether memory that the request lies in has been taken away. */
+  isLost(): boolean {
     try {
-      this.writable.segments.validate();
+      this.chain.readable.segments.validate();
+      this.chain.writable.segments.validate();
       return false;
     } catch (error) {
       if (error instanceof VirtqueueError) return true;

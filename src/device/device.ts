@@ -31,6 +31,8 @@ export interface Request {
 /** A request that is answered later, from within another `handle` or a watch callback. */
 export interface DeferredRequest {
   readonly queue: number;
+  /** What the driver sent, from its first byte on. */
+  readonly readable: ChainReader;
   readonly writable: ChainWriter;
   /** Give the answer, once. Does nothing when the request was abandoned. */
   complete(): void;
@@ -48,7 +50,7 @@ export interface DeviceContext {
   log(message: string): void;
   /** Call `callback` with the `Poll` bits found whenever `fd` is ready for `events`, until the result is disposed of. */
   watch(fd: Fd, events: number, callback: (ready: number) => void): Disposable;
-  /** The configuration space has changed: the driver is told, when it runs next. */
+  /** The configuration space has changed: the driver is told, once, when it runs next. */
   configChanged(): void;
   /** Milliseconds on a clock that only goes forward. */
   now(): number;
@@ -86,10 +88,15 @@ export interface Device extends Partial<Disposable> {
   readonly queues: { readonly count: number; readonly maxSize: number };
   readonly config?: ConfigSpace;
   /**
-   * Milliseconds that stopping a ring may take for deferred requests to be answered before they are parked; 0, the
-   * default, parks them at once. For work that is under way elsewhere and ends by itself.
+   * Milliseconds that stopping a ring, or taking guest memory away, may wait for deferred requests to be answered. For
+   * work that is under way elsewhere and ends by itself. 0, the default, waits for none.
    */
   readonly settleMilliseconds?: number;
+  /**
+   * Whether the front end may keep note of unfinished requests (INFLIGHT_SHMFD), so that they are handed to the next
+   * process should this one die: for a device whose requests may be done twice. Without it they are lost with the process.
+   */
+  readonly offersInflight?: boolean;
   /** Every section that `load` understands, at its latest version. */
   readonly sections: readonly Section[];
   /** Called once, before anything else. */
@@ -101,6 +108,11 @@ export interface Device extends Partial<Disposable> {
    * the process: answer bad requests as the device type has it.
    */
   handle(request: Request): Handled;
+  /**
+   * The deferred requests of `queue` are about to be parked or abandoned, because its ring stops: on return nothing that
+   * is done for them has an effect any more. Those that are completed in here count as answered.
+   */
+  halt?(queue: number): void;
   /**
    * All rings have stopped: stop spontaneous activity too, and forget deferred requests, which the SDK has parked.
    * `save` may follow, or `resume`, or nothing at all.

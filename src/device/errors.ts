@@ -11,6 +11,7 @@ export type DeviceErrorCode =
   | 'ERR_TRANSFER_UNCHECKED'
   | 'ERR_TRANSFER_CANCELLED'
   | 'ERR_TRANSFER_CHANNEL'
+  | 'ERR_REQUESTS_UNDER_WAY'
   | 'ERR_CONFIG';
 
 /** What a device instance refuses, and why. */

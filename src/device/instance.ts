@@ -1,13 +1,14 @@
 import { Lifecycle } from '../state/index.ts';
 import type { Fd } from '../sys/index.ts';
 import { type BackEnd, type Profile, type Ring, type Session, VirtioFeature } from '../vhost-user/index.ts';
+import { initialBase, type ParkedRequest, type Virtqueue } from '../virtio/index.ts';
 import { ARCS } from './arcs.ts';
 import type { Device } from './device.ts';
 import { noDriver } from './driver-state.ts';
 import { byDevice, DeviceError } from './errors.ts';
 import type { Poller } from './poller.ts';
 import { profileOf } from './profile.ts';
-import type { RingStop } from './ring-stop.ts';
+import { isUntouched, type RingStop } from './ring-stop.ts';
 import { Rings } from './rings.ts';
 import type { DeviceSettings } from './settings.ts';
 import { type InstanceStatus, protocolFeatureNames, showFeatures } from './status.ts';
@@ -35,6 +36,8 @@ export class Instance implements BackEnd, Disposable {
   /** Until when an instance without a front end keeps what belongs to its guest. */
   #keepUntil: number | undefined;
   #resetIsDue = false;
+  /** The configuration space changed while nobody was there to be told. */
+  #owesConfigChange = false;
 
   constructor(device: Device, poller: Poller, settings: DeviceSettings, log: (message: string) => void) {
     this.#device = device;
@@ -54,6 +57,8 @@ export class Instance implements BackEnd, Disposable {
       throw new DeviceError('ERR_OWNED', 'Another front end is connected and owns this device');
     this.#owner = session;
     this.#keepUntil = undefined;
+    if (this.#owesConfigChange) session.announceConfigChange();
+    this.#owesConfigChange = false;
   }
 
   setFeatures(session: Session, features: bigint): void {
@@ -71,25 +76,36 @@ export class Instance implements BackEnd, Disposable {
         'ERR_FENCED',
         `Ring ${ring.index} does not start: the guest runs elsewhere since epoch ${this.#epoch}`,
       );
-    const next = ring.queue?.base;
-    if (ring.index >= this.profile.queues || next === undefined)
+    const { queue } = ring;
+    if (ring.index >= this.profile.queues || queue === undefined)
       throw new DeviceError('ERR_DEVICE', `There is no queue ${ring.index} to start`);
     this.#refuseUnchecked();
-    if (this.#isNewDriver(ring.index, next)) this.#forgetGuest();
+    if (this.#isNewDriver(ring.index, queue)) this.#forgetGuest();
     if (this.#lifecycle.state !== ARCS.start) this.#resume();
     this.#driver.seen = true;
-    const parked = this.#rings.isRunning(ring.index) ? [] : this.#takeParked(ring.index, next);
-    this.#rings.start(session, ring, parked);
+    const unanswered = this.#rings.isRunning(ring.index) ? [] : this.#takeUnanswered(ring.index, queue);
+    this.#rings.start(session, ring, unanswered);
   }
 
   stopRing(_session: Session, ring: Ring): void {
     if (!this.#rings.isRunning(ring.index)) return;
-    this.#remember(this.#rings.settleAndStop(ring.index));
+    this.#remember(this.#rings.settleAndStop(ring));
     if (this.#rings.running === 0) this.#suspend();
   }
 
   enableRing(): void {
     // A worker asks its ring whether it is enabled, and all rings are looked at before the thread sleeps
+  }
+
+  releaseMemory(session: Session): void {
+    if (session !== this.#owner) return;
+    const waiting = this.#rings.settleAll();
+    if (waiting > 0)
+      throw new DeviceError('ERR_REQUESTS_UNDER_WAY', `${waiting} requests use the memory that is to go`);
+  }
+
+  memoryChanged(session: Session): void {
+    if (session === this.#owner) this.#rings.memoryChanged();
   }
 
   reset(session: Session): void {
@@ -140,6 +156,7 @@ export class Instance implements BackEnd, Disposable {
     this.#transfers.cancel('the front end disconnected');
     this.#parkAll();
     this.#owner = undefined;
+    this.#owesConfigChange = session.owesConfigChange;
     if (this.#driver.seen) this.#keepUntil = performance.now() + this.#settings.keep;
   }
 
@@ -174,9 +191,13 @@ export class Instance implements BackEnd, Disposable {
     this.#forgetGuest();
   }
 
-  /** The device's configuration space is another one. A front end that connects later reads it anyway. */
+  /**
+   * The device's configuration space is another one. A front end that comes back reads it no second time by itself, so
+   * that the news waits for it.
+   */
   configChanged(): void {
-    this.#owner?.announceConfigChange();
+    if (this.#owner === undefined) this.#owesConfigChange = true;
+    else this.#owner.announceConfigChange();
   }
 
   // What the operator asks for
@@ -229,9 +250,10 @@ export class Instance implements BackEnd, Disposable {
   }
 
   /** Only a new driver starts a ring at its beginning that was in use; it says so where there is RESET_DEVICE. */
-  #isNewDriver(queue: number, next: number): boolean {
-    const stopped = this.#driver.stops.get(queue);
-    return next === 0 && stopped !== undefined && stopped.next !== 0 && !this.#rings.isRunning(queue);
+  #isNewDriver(index: number, { kind, base }: Virtqueue): boolean {
+    const stop = this.#driver.stops.get(index);
+    if (stop === undefined || this.#rings.isRunning(index)) return false;
+    return stop.kind !== kind || (base === initialBase(kind) && !isUntouched(stop));
   }
 
   #resume(): void {
@@ -239,15 +261,22 @@ export class Instance implements BackEnd, Disposable {
     byDevice('resume', () => this.#device.resume?.());
   }
 
-  /** The requests to hand to the device again, if the ring goes on where it stopped. */
-  #takeParked(queue: number, next: number): readonly number[] {
+  /**
+   * The requests to hand to the device again: what the front end kept note of, else those that were parked if the ring
+   * goes on where it stopped.
+   */
+  #takeUnanswered(index: number, { base, unfinished }: Virtqueue): readonly ParkedRequest[] {
     const { stops } = this.#driver;
-    const stop = stops.get(queue);
+    const stop = stops.get(index);
+    if (stop !== undefined) stops.set(index, { ...stop, parked: [] });
+    if (unfinished.length > 0) {
+      this.#log(`Queue ${index} goes on with ${unfinished.length} unfinished requests`);
+      return unfinished;
+    }
     if (stop === undefined || stop.parked.length === 0) return [];
-    stops.set(queue, { ...stop, parked: [] });
-    if (stop.next === next) return stop.parked;
+    if (stop.base === base) return stop.parked;
     this.#log(
-      `Queue ${queue} stopped at ${stop.next} and starts at ${next}: ${stop.parked.length} parked requests are dropped`,
+      `Queue ${index} stopped at ${stop.base} and starts at ${base}: ${stop.parked.length} parked requests are dropped`,
     );
     return [];
   }

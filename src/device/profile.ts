@@ -23,15 +23,20 @@ const DEVICE_TYPE_BITS = 0xfffc_0000_00ff_ffffn;
 /** Queue indices travel in a byte. */
 const MAX_QUEUES = 256;
 
+/** Requests that outlive the process that took them: only for a device that can do them twice. */
+const INFLIGHT = ProtocolFeature.INFLIGHT_SHMFD | ProtocolFeature.GET_VRING_BASE_INFLIGHT;
+
 /** What a device offers to front ends. Throws `ERR_DEVICE` for a device that contradicts the rules. */
 export function profileOf(device: Device, { memorySlots }: Pick<DeviceSettings, 'memorySlots'>): Profile {
   const problem = findProblem(device);
   if (problem !== undefined)
     throw new DeviceError('ERR_DEVICE', `The ${device.identity.name} device cannot be served: ${problem}`);
-  const config = device.config === undefined ? 0n : ProtocolFeature.CONFIG;
+  const unused =
+    (device.config === undefined ? ProtocolFeature.CONFIG : 0n) |
+    (device.offersInflight === true ? 0n : INFLIGHT);
   return {
     features: TRANSPORT_FEATURES | device.features,
-    protocolFeatures: (SERVED_PROTOCOL_FEATURES & ~ProtocolFeature.CONFIG) | config,
+    protocolFeatures: SERVED_PROTOCOL_FEATURES & ~unused,
     queues: device.queues.count,
     maxQueueSize: device.queues.maxSize,
     memorySlots,

@@ -1,6 +1,12 @@
 import { FerryError } from '../errors.ts';
 import type { Ring, Session } from '../vhost-user/index.ts';
-import { type ChainReader, type ChainWriter, DescriptorChain, VirtqueueError } from '../virtio/index.ts';
+import {
+  type ChainReader,
+  type ChainWriter,
+  DescriptorChain,
+  type ParkedRequest,
+  VirtqueueError,
+} from '../virtio/index.ts';
 import { Deferred } from './deferred.ts';
 import { type DeferredRequest, type Device, DONE, LATER, type Request } from './device.ts';
 import type { RingStop } from './ring-stop.ts';
@@ -23,7 +29,7 @@ export class RingWorker implements Request {
   readonly #deferred = new Set<Deferred>();
   readonly #onBroken: (message: string) => void;
   #running: Running | undefined;
-  #replay: number[] = [];
+  #replay: ParkedRequest[] = [];
   #deferral: Deferred | undefined;
   #kicksWanted = true;
 
@@ -50,7 +56,7 @@ export class RingWorker implements Request {
   }
 
   /** Start, or go on with other settings. `parked` requests go to the device first. */
-  start(session: Session, ring: Ring, parked: readonly number[]): void {
+  start(session: Session, ring: Ring, parked: readonly ParkedRequest[]): void {
     if (this.#running === undefined) this.#replay = [...parked];
     this.#running = { session, ring };
     this.#kicksWanted = true;
@@ -58,15 +64,25 @@ export class RingWorker implements Request {
 
   /** Stop, with what the device has deferred parked. Returns undefined where the ring does not run. */
   stop(): RingStop | undefined {
-    const next = this.#running?.ring.queue?.base;
-    if (this.#running === undefined || next === undefined) return undefined;
+    const queue = this.#running?.ring.queue;
+    if (queue === undefined) return undefined;
     this.#running = undefined;
-    const parked = [...this.#deferred].map(({ chain }) => chain.head);
+    const parked = [...this.#deferred].map(({ chain }) => queue.park(chain));
     for (const deferred of this.#deferred) deferred.abandon();
     this.#deferred.clear();
     parked.push(...this.#replay);
     this.#replay = [];
-    return { queue: this.queue, next, parked };
+    return { queue: this.queue, kind: queue.kind, base: queue.base, parked };
+  }
+
+  /** The guest's memory is another: deferred requests that lay in what is gone are given back unanswered. */
+  dropLost(): void {
+    for (const deferred of this.#deferred) {
+      if (!deferred.isLost()) continue;
+      deferred.abandon();
+      deferred.writable.rewind();
+      this.#answer(deferred);
+    }
   }
 
   /** Handle at most `limit` requests. Returns how many there were. */
@@ -112,7 +128,7 @@ export class RingWorker implements Request {
   #serveParked(running: Running, limit: number): number {
     let handled = 0;
     while (handled < limit && this.#replay.length > 0) {
-      running.ring.queue?.recover(this.#chain, { head: this.#replay[0]! });
+      running.ring.queue?.recover(this.#chain, this.#replay[0]!);
       this.#replay.shift();
       handled++;
       this.#handle(running);

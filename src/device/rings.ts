@@ -1,6 +1,8 @@
 import { drainEventfd, Poll } from '../sys/index.ts';
 import type { Ring, Session } from '../vhost-user/index.ts';
+import type { ParkedRequest } from '../virtio/index.ts';
 import type { Device } from './device.ts';
+import { byDevice } from './errors.ts';
 import { MAX_TURN } from './limits.ts';
 import type { Poller } from './poller.ts';
 import type { RingStop } from './ring-stop.ts';
@@ -11,11 +13,11 @@ export class Rings {
   readonly #workers: readonly RingWorker[];
   readonly #kicks = new Map<number, Disposable>();
   readonly #poller: Poller;
-  readonly #settleMilliseconds: number;
+  readonly #device: Device;
 
   constructor(device: Device, poller: Poller, log: (message: string) => void) {
     this.#poller = poller;
-    this.#settleMilliseconds = device.settleMilliseconds ?? 0;
+    this.#device = device;
     this.#workers = Array.from(
       { length: device.queues.count },
       (_, queue) => new RingWorker(queue, device, log),
@@ -38,21 +40,26 @@ export class Rings {
   }
 
   /** Start a ring, or go on with its new settings; `parked` requests go to the device first. */
-  start(session: Session, ring: Ring, parked: readonly number[]): void {
+  start(session: Session, ring: Ring, parked: readonly ParkedRequest[]): void {
     this.#workers[ring.index]?.start(session, ring, parked);
     this.#watchKick(ring);
   }
 
-  /** Stop a ring once its deferred requests had the time that their device asks for. */
-  settleAndStop(index: number): RingStop | undefined {
+  /** Stop a ring once its deferred requests had the time that their device asks for, if they are to be answered. */
+  settleAndStop({ index, mayLeaveInflight }: Ring): RingStop | undefined {
     const worker = this.#workers[index];
-    const until = performance.now() + this.#settleMilliseconds;
-    while (worker !== undefined && worker.waiting > 0) {
-      const left = until - performance.now();
-      if (left <= 0) break;
-      this.#poller.waitOnly('device', Math.ceil(left));
-    }
+    if (worker !== undefined && !mayLeaveInflight) this.#settle([worker]);
     return this.#stop(index);
+  }
+
+  /** Have deferred requests answered that are under way elsewhere. Returns how many of them are left. */
+  settleAll(): number {
+    return this.#settle(this.#workers);
+  }
+
+  /** The guest's memory is another one than before. */
+  memoryChanged(): void {
+    for (const worker of this.#workers) worker.dropLost();
   }
 
   /** Stop every ring that runs. */
@@ -76,7 +83,21 @@ export class Rings {
 
   #stop(index: number): RingStop | undefined {
     this.#forgetKick(index);
-    return this.#workers[index]?.stop();
+    const worker = this.#workers[index];
+    if (worker !== undefined && worker.waiting > 0) byDevice('halt', () => this.#device.halt?.(index));
+    return worker?.stop();
+  }
+
+  #settle(workers: readonly RingWorker[]): number {
+    const { settleMilliseconds = 0 } = this.#device;
+    if (settleMilliseconds === 0) return 0;
+    const until = performance.now() + settleMilliseconds;
+    for (;;) {
+      const waiting = workers.reduce((sum, worker) => sum + worker.waiting, 0);
+      const left = until - performance.now();
+      if (waiting === 0 || left <= 0) return waiting;
+      this.#poller.waitOnly('device', Math.ceil(left));
+    }
   }
 
   #watchKick({ index, kick }: Ring): void {

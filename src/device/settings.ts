@@ -14,6 +14,8 @@ export interface DeviceSettings {
   readonly spin: number;
   /** Memory regions that a front end can share. */
   readonly memorySlots: number;
+  /** Whether packed virtqueues are offered beside split ones. */
+  readonly packed: boolean;
 }
 
 export const DEFAULT_SETTINGS: DeviceSettings = {
@@ -24,4 +26,5 @@ export const DEFAULT_SETTINGS: DeviceSettings = {
   keep: 300_000,
   spin: 20,
   memorySlots: 509,
+  packed: true,
 };

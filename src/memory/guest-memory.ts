@@ -58,6 +58,14 @@ export class GuestMemory implements Disposable {
     return this.#search(guestAddress);
   }
 
+  /** What the guest calls the byte at `userAddress`; undefined where no memory is. */
+  guestAddressOf(userAddress: number): number | undefined {
+    const region = this.#regions.find(
+      (one) => userAddress >= one.userAddress && userAddress < one.userAddress + one.size,
+    );
+    return region === undefined ? undefined : region.guestAddress + (userAddress - region.userAddress);
+  }
+
   /** `length` bytes at user address `userAddress`, which must lie in one region; undefined where they do not. */
   viewUser(userAddress: number, length: number): Uint8Array<ArrayBuffer> | undefined {
     const region = this.#regions.find(

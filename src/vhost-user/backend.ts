@@ -27,6 +27,8 @@ export interface Ring {
   readonly enabled: boolean;
   /** While the ring is started. A ring that starts again has another queue. */
   readonly queue: Virtqueue | undefined;
+  /** Whether it may stop with requests unanswered, because the front end keeps note of them. */
+  readonly mayLeaveInflight: boolean;
 }
 
 /** One front end's connection, as the back end sees it. */
@@ -44,6 +46,8 @@ export interface Session {
    * no requests.
    */
   announceConfigChange(): void;
+  /** Whether a change of the configuration space is still to be told to the driver. */
+  readonly owesConfigChange: boolean;
 }
 
 /**
@@ -63,12 +67,18 @@ export interface BackEnd {
    */
   startRing(session: Session, ring: Ring): void;
   /**
-   * GET_VRING_BASE: on return no request of this ring is being worked on, or all that are have been parked. When it
-   * was the last running ring, the device is suspended.
+   * GET_VRING_BASE: on return no request of this ring is being worked on, or all that are have been parked; they need no
+   * answer where the ring may leave them. When it was the last running ring, the device is suspended.
    */
   stopRing(session: Session, ring: Ring): void;
   /** SET_VRING_ENABLE, also while the ring is stopped. A ring that becomes enabled has to be looked at once. */
   enableRing(session: Session, ring: Ring, enabled: boolean): void;
+  /**
+   * Guest memory is about to be unmapped: on return nothing but this thread touches it. Throws where that cannot be had.
+   */
+  releaseMemory(session: Session): void;
+  /** The guest's memory, or part of it, is another: requests that lay in what is gone have to be given up. */
+  memoryChanged(session: Session): void;
   /** RESET_DEVICE: back to the initial state if this session owns the instance. Rings are stopped afterwards. */
   reset(session: Session): void;
   /** `length` bytes of the configuration space from `offset`; throws where there are fewer. */

@@ -2,6 +2,7 @@
 export { ChainReader, ChainWriter, DescriptorChain } from './chain.ts';
 export type { Buffer, DriverQueue, DriverQueueOptions, RingAddresses } from './driver-queue.ts';
 export { VirtqueueError } from './errors.ts';
+export { inflightStride } from './inflight-stride.ts';
 export { MAX_QUEUE_SIZE } from './limits.ts';
 export { type MappedRange, Segments } from './segments.ts';
 export { SplitDriverQueue } from './split-driver-queue.ts';

@@ -14,6 +14,7 @@ import {
   type BackEnd,
   BackEndSession,
   type Profile,
+  ProtocolFeature,
   type Ring,
   SERVED_PROTOCOL_FEATURES,
   type Session,
@@ -21,13 +22,16 @@ import {
 
 /** Virtio 26, 28, 29, 30 and 32. */
 export const FEATURES = 0x1_7400_0000n;
+export const PACKED = 1n << 34n;
+/** What a front end accepts that uses addresses of its own. */
+export const NEGOTIATED = SERVED_PROTOCOL_FEATURES & ~ProtocolFeature.GPA_ADDRESSES;
 export const LOG_ALL = 1n << 26n;
 export const NEED_REPLY = 9;
 
 /** A back end that writes down what it is asked, and refuses whatever `refuse` names. */
 export class FakeBackEnd implements BackEnd {
   profile: Profile = {
-    features: FEATURES,
+    features: FEATURES | PACKED,
     protocolFeatures: SERVED_PROTOCOL_FEATURES,
     queues: 3,
     maxQueueSize: 256,
@@ -61,6 +65,14 @@ export class FakeBackEnd implements BackEnd {
 
   enableRing(_session: Session, ring: Ring, enabled: boolean): void {
     this.#note(`enableRing ${ring.index} ${enabled}`, ring);
+  }
+
+  releaseMemory(_session: Session): void {
+    this.#note('releaseMemory');
+  }
+
+  memoryChanged(_session: Session): void {
+    this.#note('memoryChanged');
   }
 
   reset(_session: Session): void {
@@ -176,9 +188,9 @@ export class SessionRig implements Disposable {
     return this.ask(id, payload, { flags: NEED_REPLY, fds });
   }
 
-  /** Agree on everything that is offered, without asking first. */
-  negotiate(features = FEATURES & ~LOG_ALL): void {
-    this.send(16, u64(SERVED_PROTOCOL_FEATURES));
+  /** Agree on what is usual, without asking first. */
+  negotiate(features = FEATURES & ~LOG_ALL, protocolFeatures = NEGOTIATED): void {
+    this.send(16, u64(protocolFeatures));
     if (this.tell(2, u64(features)) !== 0n) throw new Error('SET_FEATURES was refused');
   }
 

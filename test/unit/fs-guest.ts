@@ -12,6 +12,7 @@ export type Answer = Uint8Array | undefined;
 /** A request that the device has deferred. */
 class Deferral implements DeferredRequest {
   readonly queue: number;
+  readonly readable: DescriptorChain['readable'];
   readonly writable: DescriptorChain['writable'];
   readonly #area: Uint8Array;
   abandoned = false;
@@ -19,6 +20,7 @@ class Deferral implements DeferredRequest {
 
   constructor(queue: number, chain: DescriptorChain, area: Uint8Array) {
     this.queue = queue;
+    this.readable = chain.readable;
     this.writable = chain.writable;
     this.#area = area;
   }

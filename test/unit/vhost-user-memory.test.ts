@@ -15,6 +15,7 @@ import {
   FEATURES,
   ints,
   LOG_ALL,
+  PACKED,
   RAM_SIZE,
   regionBytes,
   SessionRig,
@@ -203,7 +204,7 @@ describe('features and logging', () => {
     rig.negotiate();
     assert.equal(rig.tell(17), 3n);
     assert.equal(rig.tell(36), 509n);
-    assert.equal(rig.tell(1), FEATURES);
+    assert.equal(rig.tell(1), FEATURES | PACKED);
     assert.equal(rig.receive(), undefined);
   });
 

@@ -1,7 +1,9 @@
-import { type DirtyLog, GuestMemory, type Region } from '../../memory/index.ts';
+import { type DirtyLog, GuestMemory, type Region, type RegionPlace } from '../../memory/index.ts';
+import type { VirtqueueKind } from '../../virtio/index.ts';
 import type { BackEnd, Session } from '../backend.ts';
-import { VirtioFeature } from '../constants.ts';
+import { ProtocolFeature, VirtioFeature } from '../constants.ts';
 import { RequestError } from '../errors.ts';
+import type { InflightRegion } from './inflight-region.ts';
 import type { RequestChannel } from './request-channel.ts';
 import { RingState } from './ring-state.ts';
 
@@ -18,6 +20,7 @@ export class Context implements Disposable {
   /** Requests of our own to the front end. */
   requests: RequestChannel | undefined;
   #log: DirtyLog | undefined;
+  #inflight: InflightRegion | undefined;
   #warnedOfMemory = false;
 
   constructor(session: Session, backEnd: BackEnd, warn: (message: string) => void) {
@@ -31,6 +34,16 @@ export class Context implements Disposable {
 
   get anyStarted(): boolean {
     return this.rings.some((ring) => ring.started);
+  }
+
+  /** How the rings that start now lie in memory. */
+  get kind(): VirtqueueKind {
+    return (this.features & VirtioFeature.RING_PACKED) === 0n ? 'split' : 'packed';
+  }
+
+  /** Whether `feature` has been negotiated. */
+  has(feature: keyof typeof ProtocolFeature): boolean {
+    return (this.protocolFeatures & ProtocolFeature[feature]) !== 0n;
   }
 
   /** Ring `index`; throws `ERR_RING_INDEX` where there is none. */
@@ -54,11 +67,18 @@ export class Context implements Disposable {
     this.#warnedOfMemory = true;
   };
 
+  /** Where memory lies. Ring addresses are user addresses, or guest addresses in their place (GPA_ADDRESSES). */
+  placeOf<P extends RegionPlace>(place: P): P {
+    return this.has('GPA_ADDRESSES') ? { ...place, userAddress: place.guestAddress } : place;
+  }
+
   /**
    * Make `regions` the guest's memory; those that are not among them any more are unmapped. Throws, with everything as
    * it was, where they overlap or a running ring would lose its memory.
    */
   changeMemory(regions: readonly Region[]): void {
+    if (this.memory.regions.some((region) => !regions.includes(region)))
+      this.backEnd.releaseMemory(this.session);
     const before = this.memory.exchange(regions);
     try {
       this.#relocateRings();
@@ -67,7 +87,26 @@ export class Context implements Disposable {
       this.#relocateRings();
       throw error;
     }
+    this.followLog();
+    this.backEnd.memoryChanged(this.session);
     for (const region of before) if (!regions.includes(region)) region[Symbol.dispose]();
+  }
+
+  /** Start `ring` as the features have it, its unfinished requests written down where the front end wants that. */
+  startRing(ring: RingState): void {
+    ring.start({
+      memory: this.memory,
+      kind: this.kind,
+      features: this.features,
+      inflight: this.#inflight?.part(ring.index, this.kind),
+      mayLeaveInflight: this.has('GET_VRING_BASE_INFLIGHT'),
+    });
+  }
+
+  /** Queues that start from now on write down in `region` what they have taken; undefined: nowhere. */
+  replaceInflight(region: InflightRegion | undefined): void {
+    this.#inflight?.[Symbol.dispose]();
+    this.#inflight = region;
   }
 
   /** Log to `log` from now on; what was used before is unmapped. */
@@ -83,7 +122,7 @@ export class Context implements Disposable {
   /** Tell the queues what is logged now, after a change of the features, of the log or of a ring. */
   followLog(): void {
     const log = (this.features & VirtioFeature.LOG_ALL) === 0n ? undefined : this.#log;
-    for (const ring of this.rings) ring.queue?.logTo(log, ring.usedLogAddress);
+    for (const ring of this.rings) ring.logTo(log, this.memory);
   }
 
   [Symbol.dispose](): void {
@@ -92,10 +131,11 @@ export class Context implements Disposable {
     this.requests = undefined;
     this.#log?.[Symbol.dispose]();
     this.#log = undefined;
+    this.replaceInflight(undefined);
     this.memory[Symbol.dispose]();
   }
 
   #relocateRings(): void {
-    for (const ring of this.rings) ring.queue?.relocate(ring.locate(this.memory));
+    for (const ring of this.rings) ring.relocate(this.memory);
   }
 }

@@ -1,4 +1,4 @@
-import { VirtioFeature } from '../constants.ts';
+import { ProtocolFeature, VirtioFeature } from '../constants.ts';
 import { RequestError } from '../errors.ts';
 import { u64Payload } from '../payloads.ts';
 import type { Context } from './context.ts';
@@ -25,6 +25,9 @@ export function setFeatures(context: Context, { payload }: Request): undefined {
 export function setProtocolFeatures(context: Context, { payload }: Request): undefined {
   const { value } = u64Payload.decode(payload);
   refuseUnoffered('protocol feature', value, context.backEnd.profile.protocolFeatures);
+  const changed = value ^ context.protocolFeatures;
+  if ((changed & ProtocolFeature.GPA_ADDRESSES) !== 0n && context.memory.regions.length > 0)
+    throw new RequestError('ERR_NOT_NOW', 'Addresses cannot change their meaning while memory is shared');
   context.protocolFeatures = value;
 }
 
@@ -33,9 +36,10 @@ export function resetDevice(context: Context): undefined {
   context.backEnd.reset(context.session);
   for (const ring of context.rings) {
     ring.stop();
-    ring.base = 0;
+    ring.base = undefined;
     ring.enabled = false;
   }
+  context.replaceInflight(undefined);
   context.features = 0n;
 }
 

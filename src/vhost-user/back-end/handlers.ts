@@ -4,6 +4,7 @@ import { readConfig, writeConfig } from './config-requests.ts';
 import type { Context } from './context.ts';
 import { beginTransfer, checkTransfer } from './device-state-requests.ts';
 import { resetDevice, setFeatures, setProtocolFeatures } from './feature-requests.ts';
+import { getInflight, setInflight } from './inflight-requests.ts';
 import { addRegion, removeRegion, setLogBase, setMemoryTable } from './memory-requests.ts';
 import { type Answer, type Request, takeFd } from './request.ts';
 import { RequestChannel } from './request-channel.ts';
@@ -49,6 +50,8 @@ export const HANDLERS: ReadonlyMap<number, Handler> = new Map<number, Handler>([
   [Id.SET_VRING_CALL, setRingCall],
   [Id.SET_VRING_ERR, setRingError],
   [Id.SET_VRING_ENABLE, enableRing],
+  [Id.GET_INFLIGHT_FD, getInflight],
+  [Id.SET_INFLIGHT_FD, setInflight],
   [Id.SET_BACKEND_REQ_FD, setRequestChannel],
   [Id.GET_CONFIG, readConfig],
   [Id.SET_CONFIG, writeConfig],

@@ -22,7 +22,7 @@ export function setMemoryTable(context: Context, { payload, fds }: Request): und
   try {
     for (const [i, fd] of fds.entries()) {
       const place = memRegion.decode(payload, memTableHead.size + i * memRegion.size);
-      regions.push(mapRegion(fd, place, context.warnOfMemory));
+      regions.push(mapRegion(fd, context.placeOf(place), context.warnOfMemory));
     }
     context.changeMemory(regions);
   } catch (error) {
@@ -33,7 +33,8 @@ export function setMemoryTable(context: Context, { payload, fds }: Request): und
 
 /** `u64 reserved`, then a region as in SET_MEM_TABLE, and its descriptor. */
 export function addRegion(context: Context, { payload, fds }: Request): undefined {
-  const region = mapRegion(fds[0]!, singleRegion.decode(payload), context.warnOfMemory);
+  const place = context.placeOf(singleRegion.decode(payload));
+  const region = mapRegion(fds[0]!, place, context.warnOfMemory);
   try {
     context.changeMemory([...context.memory.regions, region]);
   } catch (error) {
@@ -44,7 +45,7 @@ export function addRegion(context: Context, { payload, fds }: Request): undefine
 
 /** As ADD_MEM_REG; guest address, user address and size tell which region goes. */
 export function removeRegion(context: Context, { payload }: Request): undefined {
-  const region = context.memory.region(singleRegion.decode(payload));
+  const region = context.memory.region(context.placeOf(singleRegion.decode(payload)));
   context.changeMemory(context.memory.regions.filter((other) => other !== region));
 }
 

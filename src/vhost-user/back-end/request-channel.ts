@@ -17,12 +17,16 @@ export class RequestChannel implements Disposable {
     this.#outbox = new Outbox(socket);
   }
 
-  /** The configuration space has changed: the driver should read it again. Lost where the front end does not read. */
-  configChanged(): void {
+  /**
+   * The configuration space has changed: the driver should read it again. Returns false where the front end has not read
+   * the last such message yet.
+   */
+  configChanged(): boolean {
     this.#discardReplies();
     if (this.#outbox.pending) this.#outbox.flush();
-    if (this.#outbox.pending) return;
+    if (this.#outbox.pending) return false;
     this.#outbox.send(BackEndRequest.CONFIG_CHANGE_MSG, HeaderFlag.VERSION, new Uint8Array(0));
+    return true;
   }
 
   [Symbol.dispose](): void {

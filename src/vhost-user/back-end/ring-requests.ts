@@ -1,10 +1,11 @@
 import { type Fd, signalEventfd } from '../../sys/index.ts';
-import { VringFd } from '../constants.ts';
+import { initialBase } from '../../virtio/index.ts';
+import { VirtioFeature, VringFd } from '../constants.ts';
 import { RequestError } from '../errors.ts';
 import { u64Payload, vringAddr, vringState } from '../payloads.ts';
 import type { Context } from './context.ts';
 import { type Answer, type Request, takeFd } from './request.ts';
-import { type RingState, requireEventfd } from './ring-state.ts';
+import { type RingState, refuseBase, requireEventfd } from './ring-state.ts';
 
 /** `u32 ring, u32 entries` */
 export function setRingSize(context: Context, { payload }: Request): undefined {
@@ -26,28 +27,32 @@ export function setRingSize(context: Context, { payload }: Request): undefined {
 export function setRingAddresses(context: Context, { payload }: Request): undefined {
   const { index, ...place } = vringAddr.decode(payload);
   const ring = context.ring(index);
-  const located = ring.locate(context.memory, place);
-  ring.queue?.relocate(located);
+  if (ring.started) ring.relocate(context.memory, place);
+  else ring.locate(context.memory, context.kind, place);
   ring.place = place;
   context.followLog();
 }
 
-/** `u32 ring, u32 index of the available ring to start at` */
+/**
+ * `u32 ring`, then where to start. Split: u32 index of the available ring, of 16 bits. Packed: 15 bits next descriptor
+ * to take, 1 bit its wrap counter, and the same for the next one to give back. Features may still come.
+ */
 export function setRingBase(context: Context, { payload }: Request): undefined {
   const { index, num } = vringState.decode(payload);
   const ring = context.stoppedRing(index);
-  if (num > 0xffff)
-    throw new RequestError('ERR_RING_BASE', `Ring ${index} cannot start at ${num}, indexes have 16 bits`);
+  const { features } = context.backEnd.profile;
+  const mayBePacked = context.features === 0n && (features & VirtioFeature.RING_PACKED) !== 0n;
+  refuseBase(index, num, mayBePacked ? 'packed' : context.kind);
   ring.base = num;
 }
 
-/** `u32 ring, u32 0`, answered with `u32 ring, u32 index`: stops the ring. */
+/** `u32 ring, u32 0`, answered as SET_VRING_BASE has it: stops the ring. */
 export function getRingBase(context: Context, { payload }: Request): Answer {
   const { index } = vringState.decode(payload);
   const ring = context.ring(index);
   if (ring.started) context.backEnd.stopRing(context.session, ring);
   ring.stop();
-  return { payload: vringState.encode({ index, num: ring.base }) };
+  return { payload: vringState.encode({ index, num: ring.base ?? initialBase(context.kind) }) };
 }
 
 /** `u64`: bits 0 to 7 ring, bit 8 no descriptor comes and the ring is to be polled. Starts the ring. */
@@ -55,7 +60,7 @@ export function setRingKick(context: Context, request: Request): undefined {
   const { ring, fd } = ringAndEventfd(context, request, 'kick');
   const wasStarted = ring.started;
   try {
-    if (!wasStarted) ring.start(context.memory, context.features);
+    if (!wasStarted) context.startRing(ring);
   } catch (error) {
     fd?.[Symbol.dispose]();
     throw error;

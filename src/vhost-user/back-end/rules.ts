@@ -3,6 +3,7 @@ import { MAX_CONFIG, MAX_TABLE_REGIONS } from '../limits.ts';
 import {
   configHead,
   deviceState,
+  inflightPayload,
   logPayload,
   memRegion,
   memTableHead,
@@ -89,8 +90,8 @@ const rules: readonly RequestRule[] = [
   rule(Id.POSTCOPY_ADVISE, { needs: 'PAGEFAULT', ...REPLIES }),
   rule(Id.POSTCOPY_LISTEN, { needs: 'PAGEFAULT' }),
   rule(Id.POSTCOPY_END, { needs: 'PAGEFAULT', ...REPLIES }),
-  rule(Id.GET_INFLIGHT_FD, { payload: 24, needs: 'INFLIGHT_SHMFD', ...REPLIES }),
-  rule(Id.SET_INFLIGHT_FD, { payload: 24, fds: ONE_FD, needs: 'INFLIGHT_SHMFD' }),
+  rule(Id.GET_INFLIGHT_FD, { payload: inflightPayload.size, needs: 'INFLIGHT_SHMFD', ...REPLIES }),
+  rule(Id.SET_INFLIGHT_FD, { payload: inflightPayload.size, fds: ONE_FD, needs: 'INFLIGHT_SHMFD' }),
   rule(Id.GPU_SET_SOCKET, { fds: ONE_FD }),
   rule(Id.RESET_DEVICE, { needs: 'RESET_DEVICE' }),
   rule(Id.VRING_KICK, { ...STATE, needs: 'INBAND_NOTIFICATIONS' }),
@@ -123,6 +124,9 @@ export const SERVED_PROTOCOL_FEATURES =
   ProtocolFeature.BACKEND_REQ |
   ProtocolFeature.CONFIG |
   ProtocolFeature.BACKEND_SEND_FD |
+  ProtocolFeature.INFLIGHT_SHMFD |
   ProtocolFeature.RESET_DEVICE |
   ProtocolFeature.CONFIGURE_MEM_SLOTS |
-  ProtocolFeature.DEVICE_STATE;
+  ProtocolFeature.DEVICE_STATE |
+  ProtocolFeature.GET_VRING_BASE_INFLIGHT |
+  ProtocolFeature.GPA_ADDRESSES;

@@ -122,6 +122,10 @@ export class BackEndSession implements Session, Disposable {
     if (error !== undefined) signalEventfd(error.number);
   }
 
+  get owesConfigChange(): boolean {
+    return this.#configChanged;
+  }
+
   announceConfigChange(): void {
     this.#configChanged = true;
     this.#announce();
@@ -183,9 +187,8 @@ export class BackEndSession implements Session, Disposable {
   #announce(): void {
     const { requests, anyStarted } = this.#context;
     if (!this.#configChanged || requests === undefined || !anyStarted) return;
-    this.#configChanged = false;
     try {
-      requests.configChanged();
+      this.#configChanged = !requests.configChanged();
     } catch (error) {
       if (!(error instanceof FerryError)) throw error;
       this.#context.warn(`The front end takes no more requests: ${error.message}`);

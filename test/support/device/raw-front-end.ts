@@ -16,7 +16,13 @@ import {
 import { FrontEndRequest, ProtocolFeature, SERVED_PROTOCOL_FEATURES } from '../../../src/vhost-user/index.ts';
 
 const DEADLINE = 10_000;
-const PROTOCOL_FEATURES = SERVED_PROTOCOL_FEATURES & ~ProtocolFeature.CONFIG;
+/** What every device offers, with addresses of the front end's own. */
+const PROTOCOL_FEATURES =
+  SERVED_PROTOCOL_FEATURES &
+  ~ProtocolFeature.CONFIG &
+  ~ProtocolFeature.INFLIGHT_SHMFD &
+  ~ProtocolFeature.GET_VRING_BASE_INFLIGHT &
+  ~ProtocolFeature.GPA_ADDRESSES;
 
 /** A reply as it came. */
 export interface Reply {

@@ -66,6 +66,7 @@ class FakeSession implements Session {
   rings: readonly Ring[] = [];
   features = 0n;
   protocolFeatures = 0n;
+  owesConfigChange = false;
   readonly told: string[] = [];
 
   notify(ring: Ring): void {
@@ -93,7 +94,7 @@ function fixture(settings: Partial<DeviceSettings> = {}) {
   const { ring, guest } = stack.use(queueFixture(8));
   for (let head = 0; head < 8; head++) ring.describe(head, DATA + head * 64, 16, WRITE);
   const ringOf = (index: number, queue: SplitQueue, enabled = true): Ring => {
-    return { index, kick: undefined, polled: true, started: true, enabled, queue };
+    return { index, kick: undefined, polled: true, started: true, enabled, queue, mayLeaveInflight: false };
   };
   return {
     device,
@@ -276,12 +277,23 @@ test('the device hears of its own feature bits, the state of those of the driver
   assert.deepEqual(f.lines(), ['negotiated 2']);
 });
 
-test('a change of the configuration space is told to the owner', () => {
+test('a change of the configuration space is told to the owner, or to the next one', () => {
   using f = fixture();
   f.instance.configChanged();
+  f.instance.configChanged();
   f.instance.claim(f.session);
+  assert.deepEqual(f.session.told.splice(0), ['config changed']);
   f.instance.configChanged();
   assert.deepEqual(f.session.told, ['config changed']);
+  f.session.owesConfigChange = true;
+  f.instance.disconnected(f.session);
+  const other = new FakeSession();
+  f.instance.claim(other);
+  assert.deepEqual(other.told, ['config changed'], 'what the last one did not hear');
+  f.instance.disconnected(other);
+  const third = new FakeSession();
+  f.instance.claim(third);
+  assert.deepEqual(third.told, []);
 });
 
 test('a broken ring yields nothing more, is reported, and starts anew', () => {
