@@ -44,7 +44,14 @@ export {
   WriteFlag,
 } from './constants.ts';
 export { FuseError } from './errors.ts';
-export { MAX_PAGES, MAX_TRANSFER, NAME_MAX, REPLY_SCRATCH, REQUEST_SCRATCH } from './limits.ts';
+export {
+  EXCHANGE_SCRATCH,
+  MAX_PAGES,
+  MAX_TRANSFER,
+  NAME_MAX,
+  REPLY_SCRATCH,
+  REQUEST_SCRATCH,
+} from './limits.ts';
 export type { AnswerBytes, RequestBytes } from './server/bytes.ts';
 export { Exchange, Outcome, writeStatus } from './server/exchange.ts';
 export {

@@ -7,6 +7,9 @@ export const REQUEST_SCRATCH = 96 * 1024;
 /** Bytes of a reply that is built in scratch memory, header and all; READ and long attribute values go by another way. */
 export const REPLY_SCRATCH = 72 * 1024;
 
+/** Bytes that one request at a time and its reply are worked on in. */
+export const EXCHANGE_SCRATCH = REQUEST_SCRATCH + REPLY_SCRATCH;
+
 /**
  * Bytes of a request that are copied at once, before it is known what it is: header and arguments of a WRITE, so that
  * the chain stands at its data then.

@@ -28,15 +28,15 @@ const faults: readonly [
   ],
   [
     'a handle that serves any node',
-    'operations/serving.ts',
-    'file !== undefined && file.inode.ino === x.node ? file : undefined',
+    'tree/file-system.ts',
+    'file !== undefined && file.inode.ino === ino ? file : undefined',
     'file',
     'fs-hostile',
     /handles that are not there, or of another node/,
   ],
   [
     'a reply that is not measured against its room',
-    'operations/dispatch.ts',
+    'serving/dispatch.ts',
     ' || writable.length < operation.room',
     '',
     'fs-hostile',
@@ -52,7 +52,7 @@ const faults: readonly [
   ],
   [
     'flags that are agreed to unseen',
-    'operations/session.ts',
+    'serving/init.ts',
     'flags &= serving.offers;',
     '',
     'fs-session',

@@ -1,6 +1,6 @@
 import { FerryError } from '../../errors.ts';
-import type { FsDeviceSettings } from './device.ts';
 import { MAX_REQUEST_QUEUES } from './limits.ts';
+import type { FsDeviceSettings } from './serving/fuse-device.ts';
 
 /** What an fs device is started with. Plain data: it travels to the device's thread. */
 export interface FsOptions {

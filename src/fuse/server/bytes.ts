@@ -9,6 +9,10 @@ export interface RequestBytes {
   readonly remaining: number;
   /** Copy from the present position to `offset` of `target`; returns how many bytes there were. */
   copyTo(target: Uint8Array, offset: number, length: number): number;
+  /** Pass over the next `length` bytes. */
+  skip(length: number): number;
+  /** Put up to `most` struct iovecs for up to `length` bytes from the present position; -1 where they have no address. */
+  fillVectors(words: Uint32Array, most: number, length: number): number;
 }
 
 /** Where the answer goes, such as the part of a descriptor chain that the device writes. */
@@ -21,4 +25,10 @@ export interface AnswerBytes {
   copyFrom(source: Uint8Array, offset: number, length: number): number;
   /** Write `length` times `byte`; returns how many bytes fitted. */
   fill(byte: number, length: number): number;
+  /** Go to `position`; what was written counts as before. */
+  seek(position: number): void;
+  /** The next `length` bytes were written by the kernel. */
+  advance(length: number): void;
+  /** As in `RequestBytes`. */
+  fillVectors(words: Uint32Array, most: number, length: number): number;
 }

@@ -1,6 +1,6 @@
 import { Errno } from '../../sys/index.ts';
 import { IN_HEADER, OUT_HEADER } from '../constants.ts';
-import { FIRST_PIECE, NAME_MAX, REPLY_SCRATCH, REQUEST_SCRATCH } from '../limits.ts';
+import { EXCHANGE_SCRATCH, FIRST_PIECE, NAME_MAX, REPLY_SCRATCH, REQUEST_SCRATCH } from '../limits.ts';
 import { InHeader, OutHeader } from '../structs.ts';
 import type { AnswerBytes, RequestBytes } from './bytes.ts';
 
@@ -25,16 +25,19 @@ export const Outcome = {
  */
 export class Exchange {
   /** Header and arguments. */
-  readonly bytes = new Uint8Array(REQUEST_SCRATCH);
+  readonly bytes: Uint8Array<ArrayBuffer>;
   /** The same memory. */
-  readonly words = new Uint32Array(this.bytes.buffer);
-  readonly view = new DataView(this.bytes.buffer);
+  readonly words: Uint32Array;
+  readonly view: DataView;
   /** Header and body of the reply. */
-  readonly reply = new Uint8Array(REPLY_SCRATCH);
+  readonly reply: Uint8Array<ArrayBuffer>;
   /** The reply behind its header. */
-  readonly body = this.reply.subarray(OUT_HEADER);
+  readonly body: Uint8Array;
   /** The same memory as `reply`. */
-  readonly replyWords = new Uint32Array(this.reply.buffer);
+  readonly replyWords: Uint32Array;
+  /** Where `bytes[0]` and `body[0]` lie, for system calls; only where the memory was given. */
+  readonly address: number;
+  readonly bodyAddress: number;
   /** Bytes in the request as a whole. */
   length = 0;
   opcode = 0;
@@ -49,6 +52,19 @@ export class Exchange {
   nameLength = 0;
   readable!: RequestBytes;
   writable!: AnswerBytes;
+
+  /** Works in `area`, of `EXCHANGE_SCRATCH` bytes, where names and values have addresses; else in memory of its own. */
+  constructor(area?: { readonly bytes: Uint8Array<ArrayBuffer>; readonly address: number }) {
+    const { buffer, byteOffset } = area?.bytes ?? new Uint8Array(EXCHANGE_SCRATCH);
+    this.address = area?.address ?? 0;
+    this.bytes = new Uint8Array(buffer, byteOffset, REQUEST_SCRATCH);
+    this.words = new Uint32Array(buffer, byteOffset, REQUEST_SCRATCH / 4);
+    this.view = new DataView(buffer, byteOffset, REQUEST_SCRATCH);
+    this.reply = new Uint8Array(buffer, byteOffset + REQUEST_SCRATCH, REPLY_SCRATCH);
+    this.replyWords = new Uint32Array(buffer, byteOffset + REQUEST_SCRATCH, REPLY_SCRATCH / 4);
+    this.body = this.reply.subarray(OUT_HEADER);
+    this.bodyAddress = this.address + REQUEST_SCRATCH + OUT_HEADER;
+  }
 
   /**
    * Begin with the request in a descriptor chain. Copies the header and what follows it at once; `takeRest` copies the
@@ -152,6 +168,11 @@ export class Exchange {
     this.nameLength = end - this.at;
     this.at = end + 1;
     return 0;
+  }
+
+  /** Where the name taken last lies, closed by a NUL, for system calls. */
+  get nameAddress(): number {
+    return this.address + this.nameStart;
   }
 
   /** 1 when the name taken last is `.`, 2 when it is `..`, else 0. */

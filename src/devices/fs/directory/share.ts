@@ -1,6 +1,7 @@
 import { FerryError, SystemError } from '../../../errors.ts';
 import { closeFile, errnoName, OpenMode, openPath, reopen } from '../../../sys/index.ts';
 import { LockTable } from '../locks/table.ts';
+import type { Served } from '../serving/serving.ts';
 import type { FuseSession } from '../tree/file-system.ts';
 import type { DescriptorBudget } from './budget.ts';
 import { HostDirectory, HostFile } from './handles.ts';
@@ -11,7 +12,7 @@ import { InodeTable } from './inode-table.ts';
  * A directory of the host as one guest refers to it: inodes, handles, locks, the session. Nothing here is contents; those
  * are the host's. It owns every descriptor that it holds.
  */
-export class Share implements Disposable {
+export class Share implements Served, Disposable {
   /** The path that it was opened by, for messages. */
   readonly path: string;
   readonly inodes: InodeTable;
@@ -111,8 +112,10 @@ export class Share implements Disposable {
     if (this.directories.delete(directory.handle)) this.#closed(directory);
   }
 
-  /** The guest gives `lookups` references to `inode` back. */
-  forget(inode: HostInode, lookups: number): void {
+  /** The guest gives `lookups` references to `node` back. */
+  forget(node: number, lookups: number): void {
+    const inode = this.inodes.get(node);
+    if (inode === undefined) return;
     inode.lookups = Math.max(0, inode.lookups - lookups);
     this.#forgetUnreferenced(inode);
   }

@@ -1,15 +1,14 @@
 import {
   type Exchange,
-  FlushIn,
   InitFlag,
   OPEN_KILL_PRIVILEGES,
   OpenIn,
   OpenOut,
   OpenReply,
-  ReleaseFlag,
   ReleaseIn,
 } from '../../../fuse/index.ts';
 import { Errno } from '../../../sys/index.ts';
+import { releaseLocks } from '../serving/lock-requests.ts';
 import { OpenFlag } from '../tree/handles.ts';
 import { FileType, type Inode } from '../tree/inode.ts';
 import { stampModified } from '../tree/times.ts';
@@ -69,24 +68,11 @@ export function answerOpen(
   return offset + OpenOut.size;
 }
 
-/** FLUSH: somebody has closed the file; the record locks of that owner go. */
-export function flush(serving: Serving, x: Exchange): number {
-  const file = fileAt(serving, x, x.u64(FlushIn.offsets.handle));
-  if (file === undefined) return -Errno.EBADF;
-  const owner = x.big(FlushIn.offsets.lockOwner);
-  file.lockOwners?.delete(owner);
-  serving.fileSystem.locks.releaseRecords(x.node, owner);
-  return 0;
-}
-
 /** RELEASE: the last one has closed the file. */
 export function release(serving: Serving, x: Exchange): number {
-  const { locks } = serving.fileSystem;
   const file = fileAt(serving, x, x.u64(ReleaseIn.offsets.handle));
   if (file === undefined) return -Errno.EBADF;
-  for (const owner of file.lockOwners ?? []) locks.releaseRecords(x.node, owner);
-  if (x.u32(ReleaseIn.offsets.releaseFlags) & ReleaseFlag.unlockFlock)
-    locks.releaseFile(x.node, x.big(ReleaseIn.offsets.lockOwner));
+  releaseLocks(serving, x, file);
   serving.fileSystem.closeFile(file);
   return 0;
 }

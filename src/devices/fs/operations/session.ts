@@ -1,17 +1,5 @@
-import {
-  type Exchange,
-  FUSE_MAJOR,
-  FUSE_MINOR,
-  FUSE_MINOR_OLDEST,
-  InitFlag,
-  InitIn,
-  InitOut,
-  MAX_PAGES,
-  MAX_TRANSFER,
-  NAME_MAX,
-  StatfsOut,
-} from '../../../fuse/index.ts';
-import { Errno, PAGE_SIZE } from '../../../sys/index.ts';
+import { type Exchange, InitFlag, NAME_MAX, StatfsOut } from '../../../fuse/index.ts';
+import { PAGE_SIZE } from '../../../sys/index.ts';
 import type { Serving } from './serving.ts';
 
 /**
@@ -40,51 +28,6 @@ export const OFFERED =
   InitFlag.initExtended |
   InitFlag.securityContext |
   InitFlag.allowIdmap;
-
-/** Flags with which locks are the device's matter and not that of the guest's kernel. */
-export const LOCK_FLAGS = InitFlag.posixLocks | InitFlag.flockLocks;
-
-/** Requests in the background before the guest's kernel holds further ones back, and before it calls itself congested. */
-const MAX_BACKGROUND = 0xffff;
-const CONGESTION = 0xbfff;
-
-const LOW_WORD = 0xffffffffn;
-
-/** INIT: begin a session; one that was there before ends. */
-export function init(serving: Serving, x: Exchange): number {
-  const at = InitIn.offsets;
-  const major = x.u32(at.major);
-  if (major < FUSE_MAJOR) return -Errno.EPROTO;
-  x.clear(0, InitOut.size);
-  x.put32(InitOut.offsets.major, FUSE_MAJOR);
-  x.put32(InitOut.offsets.minor, FUSE_MINOR);
-  // A kernel with a newer major version asks again, with this one.
-  if (major > FUSE_MAJOR) return InitOut.size;
-  const minor = Math.min(x.u32(at.minor), FUSE_MINOR);
-  if (minor < FUSE_MINOR_OLDEST) return -Errno.EPROTO;
-  let flags = BigInt(x.u32(at.flags));
-  if (flags & InitFlag.initExtended && x.argumentBytes >= InitIn.size)
-    flags |= BigInt(x.u32(at.flags2)) << 32n;
-  flags &= serving.offers;
-  const maxReadahead = x.u32(at.maxReadahead);
-  serving.endSession();
-  serving.fileSystem.session = { minor, flags, maxReadahead, maxWrite: MAX_TRANSFER };
-  x.put32(InitOut.offsets.minor, minor);
-  x.put32(InitOut.offsets.maxReadahead, maxReadahead);
-  x.put32(InitOut.offsets.flags, Number(flags & LOW_WORD));
-  x.put32(InitOut.offsets.flags2, Number(flags >> 32n));
-  x.put32(InitOut.offsets.maxBackground, MAX_BACKGROUND + CONGESTION * 0x10000);
-  x.put32(InitOut.offsets.maxWrite, MAX_TRANSFER);
-  x.put32(InitOut.offsets.timeGranularity, 1);
-  x.put32(InitOut.offsets.maxPages, MAX_PAGES);
-  return InitOut.size;
-}
-
-/** DESTROY: the guest has unmounted. */
-export function destroy(serving: Serving): number {
-  serving.endSession();
-  return 0;
-}
 
 /** STATFS. */
 export function statfs(serving: Serving, x: Exchange): number {

@@ -17,7 +17,7 @@ export interface SavedHandle {
   /** One of `HandleKind`, or anything else. */
   readonly kind: number;
   /** In a directory. */
-  readonly position: number;
+  readonly position: bigint;
   /** Whose record locks were taken through it; undefined when there are none. */
   readonly owners: Set<bigint> | undefined;
 }
@@ -30,7 +30,7 @@ export function decodeHandle(fields: RecordFields, nextHandle: number): SavedHan
   const node = fields.u64('ino');
   const flags = fields.u32('flags');
   const kind = fields.u32('kind');
-  const position = fields.u64('position');
+  const position = fields.big('position');
   return { handle, node, flags, kind, position, owners: decodeOwners(fields) };
 }
 
@@ -45,10 +45,15 @@ export function loadHandles(state: LoadedState, fields: RecordFields): void {
       throw fields.error('ERR_FS_STATE_DUPLICATE', 'handle', `${handle} came before`);
     const inode = fileSystem.inodes.get(node);
     if (inode === undefined) throw fields.error('ERR_FS_STATE_REFERENCE', 'ino', `there is no inode ${node}`);
-    if (kind === HandleKind.file && inode.content !== undefined && position === 0)
+    if (kind === HandleKind.file && inode.content !== undefined && position === 0n)
       fileSystem.restoreFile(new OpenFile(handle, inode, flags)).lockOwners = owners;
-    else if (kind === HandleKind.directory && inode.directory !== undefined && owners === undefined)
-      fileSystem.restoreDirectory(new OpenDirectory(handle, inode, flags)).position = position;
+    else if (
+      kind === HandleKind.directory &&
+      inode.directory !== undefined &&
+      owners === undefined &&
+      position <= Number.MAX_SAFE_INTEGER
+    )
+      fileSystem.restoreDirectory(new OpenDirectory(handle, inode, flags)).position = Number(position);
     else
       throw fields.error(
         'ERR_FS_STATE_REFERENCE',

@@ -128,35 +128,46 @@ function saveXattrs(fileSystem: FileSystem, records: RecordWriter): void {
   batch.flush();
 }
 
-function saveHandles(fileSystem: FileSystem, records: RecordWriter): void {
+function saveHandles({ files, directories, locks }: FileSystem, records: RecordWriter): void {
   const batch = new RecordBatch(records, Sections.handles);
-  for (const file of fileSystem.files.values()) {
-    const owners = lockOwners(fileSystem, file);
-    batch.begin(HANDLE_SIZE + owners.length * OWNER_SIZE);
-    batch.u64(file.handle);
-    batch.u64(file.inode.ino);
-    batch.u32(file.flags);
-    batch.u32(HandleKind.file);
-    batch.u64(0);
-    batch.u32(owners.length);
-    for (const owner of owners) batch.big(owner);
-  }
-  for (const { handle, inode, flags, position } of fileSystem.directories.values()) {
-    batch.begin(HANDLE_SIZE);
-    batch.u64(handle);
-    batch.u64(inode.ino);
-    batch.u32(flags);
-    batch.u32(HandleKind.directory);
-    batch.u64(position);
-    batch.u32(0);
-  }
+  for (const file of files.values()) putFile(batch, file, file.inode.ino, locks);
+  for (const directory of directories.values())
+    putDirectory(batch, directory, directory.inode.ino, BigInt(directory.position));
   batch.flush();
 }
 
-/** Who took a record lock through this handle and still has one. */
-function lockOwners({ locks }: FileSystem, file: OpenFile): readonly bigint[] {
-  if (file.lockOwners === undefined) return [];
-  return [...file.lockOwners].filter((owner) => locks.holdsRecords(file.inode.ino, owner));
+/** Put the handle of a file into a record of section `handles`; `node` is what it is open on. */
+export function putFile(
+  batch: RecordBatch,
+  file: Pick<OpenFile<unknown>, 'handle' | 'flags' | 'lockOwners'>,
+  node: number,
+  locks: LockTable,
+): void {
+  const owners = [...(file.lockOwners ?? [])].filter((owner) => locks.holdsRecords(node, owner));
+  batch.begin(HANDLE_SIZE + owners.length * OWNER_SIZE);
+  batch.u64(file.handle);
+  batch.u64(node);
+  batch.u32(file.flags);
+  batch.u32(HandleKind.file);
+  batch.u64(0);
+  batch.u32(owners.length);
+  for (const owner of owners) batch.big(owner);
+}
+
+/** Put the handle of a directory into a record of section `handles`. */
+export function putDirectory(
+  batch: RecordBatch,
+  { handle, flags }: { readonly handle: number; readonly flags: number },
+  node: number,
+  position: bigint,
+): void {
+  batch.begin(HANDLE_SIZE);
+  batch.u64(handle);
+  batch.u64(node);
+  batch.u32(flags);
+  batch.u32(HandleKind.directory);
+  batch.big(position);
+  batch.u32(0);
 }
 
 /** Write the records of section `locks`. */

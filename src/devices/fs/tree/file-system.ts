@@ -149,6 +149,14 @@ export class FileSystem implements Disposable {
     this.#placed(other, inode);
   }
 
+  /** The guest gives `lookups` references to the inode with the number `ino` back. */
+  forget(ino: number, lookups: number): void {
+    const inode = this.inodes.get(ino);
+    if (inode === undefined) return;
+    inode.lookups = Math.max(0, inode.lookups - lookups);
+    this.forgetUnreferenced(inode);
+  }
+
   /** Free an inode that nothing refers to any more. */
   forgetUnreferenced(inode: Inode): void {
     if (!inode.unreferenced) return;
@@ -199,6 +207,12 @@ export class FileSystem implements Disposable {
 
   closeFile(file: OpenFile): void {
     if (this.files.delete(file.handle)) this.#closed(file.inode);
+  }
+
+  /** The file that is open under `handle`, if it is the one with the number `ino`. */
+  fileOf(ino: number, handle: number): OpenFile | undefined {
+    const file = this.files.get(handle);
+    return file !== undefined && file.inode.ino === ino ? file : undefined;
   }
 
   /** Open a directory: the handle counts as a reference to it until `closeDirectory`. */

@@ -1,17 +1,19 @@
 import {
   type Exchange,
+  FlushIn,
   InterruptIn,
   LOCK_FLOCK,
   LockIn,
   LockOut,
   Outcome,
+  ReleaseFlag,
+  ReleaseIn,
   writeStatus,
 } from '../../../fuse/index.ts';
 import { Errno } from '../../../sys/index.ts';
 import { LockType, type RecordLock } from '../locks/lock.ts';
 import type { LockAnswer } from '../locks/table.ts';
-import type { OpenFile } from '../tree/handles.ts';
-import { fileAt, type Serving } from './serving.ts';
+import type { LockHolder, Served, Serving } from './serving.ts';
 
 const at = LockIn.offsets;
 
@@ -26,8 +28,8 @@ function lockIn(x: Exchange): RecordLock {
 }
 
 /** GETLK: the lock that stands against the one asked for; type "unlock" when there is none. */
-export function getlk(serving: Serving, x: Exchange): number {
-  if (fileAt(serving, x, x.u64(at.handle)) === undefined) return -Errno.EBADF;
+export function getlk<F extends Served>(serving: Serving<F>, x: Exchange): number {
+  if (serving.fileSystem.fileOf(x.node, x.u64(at.handle)) === undefined) return -Errno.EBADF;
   const wanted = lockIn(x);
   const { start, end, type, pid } = serving.fileSystem.locks.testRecord(x.node, wanted) ?? {
     ...wanted,
@@ -38,8 +40,8 @@ export function getlk(serving: Serving, x: Exchange): number {
 }
 
 /** SETLK: take, change or release a lock at once. */
-export function setlk(serving: Serving, x: Exchange): number {
-  const file = fileAt(serving, x, x.u64(at.handle));
+export function setlk<F extends Served>(serving: Serving<F>, x: Exchange): number {
+  const file = serving.fileSystem.fileOf(x.node, x.u64(at.handle));
   if (file === undefined) return -Errno.EBADF;
   const { locks } = serving.fileSystem;
   const lock = lockIn(x);
@@ -50,8 +52,8 @@ export function setlk(serving: Serving, x: Exchange): number {
 }
 
 /** SETLKW: as SETLK, but the answer waits until the lock can be had, or until an INTERRUPT comes. */
-export function setlkw(serving: Serving, x: Exchange): number {
-  const file = fileAt(serving, x, x.u64(at.handle));
+export function setlkw<F extends Served>(serving: Serving<F>, x: Exchange): number {
+  const file = serving.fileSystem.fileOf(x.node, x.u64(at.handle));
   if (file === undefined) return -Errno.EBADF;
   const { waits, request } = serving;
   const { locks } = serving.fileSystem;
@@ -76,14 +78,35 @@ export function setlkw(serving: Serving, x: Exchange): number {
 }
 
 /** INTERRUPT: the request that it names is answered with EINTR if it still waits; else the guest is to try again. */
-export function interrupt(serving: Serving, x: Exchange): number {
+export function interrupt<F extends Served>(serving: Serving<F>, x: Exchange): number {
   const waiter = serving.waits.get(x.big(InterruptIn.offsets.unique));
   if (waiter === undefined) return -Errno.EAGAIN;
   serving.fileSystem.locks.cancel(waiter, -Errno.EINTR);
   return Outcome.silent;
 }
 
-function remember(file: OpenFile, lock: RecordLock): void {
+/** FLUSH: somebody has closed the file; the record locks of that owner go. */
+export function flush<F extends Served>({ fileSystem }: Serving<F>, x: Exchange): number {
+  const file = fileSystem.fileOf(x.node, x.u64(FlushIn.offsets.handle));
+  if (file === undefined) return -Errno.EBADF;
+  const owner = x.big(FlushIn.offsets.lockOwner);
+  file.lockOwners?.delete(owner);
+  fileSystem.locks.releaseRecords(x.node, owner);
+  return 0;
+}
+
+/** RELEASE: locks of `file` itself end with it. */
+export function releaseLocks<F extends Served>(
+  { fileSystem: { locks } }: Serving<F>,
+  x: Exchange,
+  file: LockHolder,
+): void {
+  for (const owner of file.lockOwners ?? []) locks.releaseRecords(x.node, owner);
+  if (x.u32(ReleaseIn.offsets.releaseFlags) & ReleaseFlag.unlockFlock)
+    locks.releaseFile(x.node, x.big(ReleaseIn.offsets.lockOwner));
+}
+
+function remember(file: LockHolder, lock: RecordLock): void {
   if (lock.type === LockType.unlock) return;
   file.lockOwners ??= new Set();
   file.lockOwners.add(lock.owner);
