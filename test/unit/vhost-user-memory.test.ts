@@ -8,15 +8,19 @@ import {
   mapShared,
   PAGE_SIZE,
 } from '../../src/sys/index.ts';
+import { SERVED_PROTOCOL_FEATURES } from '../../src/vhost-user/index.ts';
 import { DescriptorChain } from '../../src/virtio/index.ts';
 import {
   addressBytes,
   FakeBackEnd,
   FEATURES,
   ints,
+  joined,
   LOG_ALL,
+  NEGOTIATED,
   PACKED,
   RAM_SIZE,
+  RigRam,
   regionBytes,
   SessionRig,
   sealedMemfd,
@@ -84,6 +88,60 @@ describe('memory', () => {
     assert.equal(f.rig.tell(38, regionBytes(0, RAM_SIZE, USER), [f.ram.memory.number]), 0n);
     assert.equal(f.rig.tell(38, regionBytes(0, RAM_SIZE, USER)), 1n);
     assert.equal(f.ram.give(f.rig), 0n);
+  });
+
+  test('memory goes only when nobody else works on it, and comes without asking', () => {
+    using f = startedRig(0);
+    const { rig, ram } = f;
+    const { calls, refuse } = rig.backEnd;
+    const far = regionBytes(RAM_SIZE, 0x1000, USER + RAM_SIZE);
+    calls.length = 0;
+    assert.equal(rig.tell(37, far, [ram.memory.number]), 0n);
+    assert.deepEqual(calls.splice(0), ['memoryChanged']);
+    assert.equal(rig.tell(38, far), 0n);
+    assert.deepEqual(calls.splice(0), ['releaseMemory', 'memoryChanged']);
+    const table = joined(ints(1, 0), words(0, RAM_SIZE, USER, 0));
+    refuse.add('releaseMemory');
+    const before = rig.session.rings[0]?.queue;
+    assert.equal(rig.tell(5, table, [ram.memory.number]), 1n);
+    assert.deepEqual(calls.splice(0), ['releaseMemory']);
+    refuse.delete('releaseMemory');
+    assert.equal(rig.tell(5, table, [ram.memory.number]), 0n);
+    assert.deepEqual(calls.splice(0), ['releaseMemory', 'memoryChanged']);
+    assert.equal(rig.session.rings[0]?.queue, before);
+  });
+
+  test('regions and rings go by guest addresses where that was agreed on, whatever the user addresses', () => {
+    using rig = new SessionRig();
+    using ram = new RigRam();
+    rig.negotiate(FEATURES & ~LOG_ALL, SERVED_PROTOCOL_FEATURES);
+    const [low, high] = [regionBytes(0, 0x8000, 0), regionBytes(0x10000, 0x8000, 0, 0x8000)];
+    for (const region of [low, high]) assert.equal(rig.tell(37, region, [ram.memory.number]), 0n);
+    for (const [step, payload] of [
+      [8, ints(0, 8)],
+      [9, addressBytes(0, USER, 8)],
+      [9, addressBytes(0, 0x8000, 8)],
+      [9, addressBytes(0, 0x11000, 8)],
+    ] as const)
+      rig.tell(step, payload);
+    assert.deepEqual(rig.refusals, ['SET_VRING_ADDR ERR_RING_ADDRESS', 'SET_VRING_ADDR ERR_RING_ADDRESS']);
+    assert.equal(rig.tell(12, u64(0), [ram.kick.number]), 0n);
+    using guest = mapShared(ram.memory, 0, RAM_SIZE);
+    const view = new DataView(guest.buffer);
+    view.setUint16(0x9000 + 16 * 8 + 2, 1, true);
+    assert.equal(rig.session.rings[0]?.queue?.pop(new DescriptorChain()), true);
+    assert.equal(rig.tell(38, high), 1n, 'the ring lies in it');
+    assert.equal(rig.tell(38, regionBytes(0, 0x8000, 0x777)), 0n, 'the user address says nothing');
+    const table = joined(ints(1, 0), words(0x10000, 0x8000, 0x777, 0x8000));
+    assert.equal(rig.tell(5, table, [ram.memory.number]), 0n);
+    assert.equal(rig.tell(16, u64(NEGOTIATED)), 1n, 'addresses keep their meaning while there is memory');
+    assert.equal(rig.tell(16, u64(SERVED_PROTOCOL_FEATURES & ~(1n << 20n))), 0n);
+    rig.ask(11, ints(0, 0));
+    assert.equal(rig.tell(5, ints(0, 0)), 0n);
+    assert.equal(rig.tell(16, u64(NEGOTIATED)), 0n);
+    assert.equal(ram.give(rig), 0n);
+    assert.equal(rig.tell(9, addressBytes(0, 0x1000, 8)), 1n);
+    assert.equal(rig.tell(9, addressBytes(0, USER, 8)), 0n);
   });
 
   const hostile: [what: string, id: number, payload: Uint8Array, fds: number][] = [
