@@ -1,12 +1,11 @@
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
-import { ControlServer } from '../control/index.ts';
-import { type ServeOptions, serve } from '../device/index.ts';
 import { fsOptions } from '../devices/fs/index.ts';
 import { asError } from '../errors.ts';
-import { ExitCode } from './exit-codes.ts';
 import { formatSize, parseSize } from './quantities.ts';
+import { addBlkCommand } from './serve-blk.ts';
 import { addServeOptions, planServing, readOption, type ServeFlags } from './serve-options.ts';
+import { deviceModule, printDocument, runServer } from './serve-run.ts';
 
 interface FsFlags extends ServeFlags {
   readonly memory?: string;
@@ -34,10 +33,11 @@ export function addServeCommand(program: Command): void {
     .option('--locks <where>', "where the guest's POSIX and flock locks are kept: guest (default) or device");
   addServeOptions(fs);
   fs.action(async (flags: FsFlags, command: Command) => {
-    if (flags.printCapabilities === true) print(FS_CAPABILITIES);
-    else if (flags.printDescriptor === true) print(fsDescriptor());
+    if (flags.printCapabilities === true) printDocument(FS_CAPABILITIES);
+    else if (flags.printDescriptor === true) printDocument(fsDescriptor());
     else process.exitCode = await serveFs(flags, command, program.version() ?? 'unknown');
   });
+  addBlkCommand(serveCommand, program);
 }
 
 async function serveFs(flags: FsFlags, command: Command, version: string): Promise<number> {
@@ -55,35 +55,9 @@ async function serveFs(flags: FsFlags, command: Command, version: string): Promi
   } catch (error) {
     return command.error(`error: ${asError(error).message}`);
   }
-  const door = import.meta.url.endsWith('.ts') ? 'index.ts' : 'index.js';
-  const module = new URL(`../devices/fs/${door}`, import.meta.url);
   const what = `${formatSize(options.memory)} of memory`;
-  return run({ ...plan.serve, module, factory: 'createFsDevice', options }, plan.control, version, what);
-}
-
-/** Serve until the end. Says when it is ready. */
-async function run(
-  options: ServeOptions,
-  control: string | undefined,
-  version: string,
-  what: string,
-): Promise<number> {
-  const log = (line: string) => void process.stderr.write(`ferry serve: ${line}\n`);
-  try {
-    await using server = await serve({ ...options, log });
-    await using _control =
-      control === undefined
-        ? undefined
-        : await ControlServer.listen(control, server, { program: 'ferry', version, log });
-    const where = options.socketPath ?? `descriptor ${options.fd}`;
-    const details = control === undefined ? what : `${what}, control ${control}`;
-    log(`${server.device} is ready at ${where} (${details})`);
-    await server.ended;
-    return ExitCode.ok;
-  } catch (error) {
-    log(asError(error).message);
-    return ExitCode.failed;
-  }
+  const serve = { ...plan.serve, module: deviceModule('fs'), factory: 'createFsDevice', options };
+  return runServer(serve, plan.control, version, what);
 }
 
 /** The description that management programs look for (docs/interop/vhost-user.json of QEMU). */
@@ -93,8 +67,4 @@ function fsDescriptor(): object {
     type: FS_CAPABILITIES.type,
     binary: fileURLToPath(new URL('../../bin/ferry-fs', import.meta.url)),
   };
-}
-
-function print(document: object): void {
-  process.stdout.write(`${JSON.stringify(document, undefined, 2)}\n`);
 }

@@ -3,6 +3,7 @@ export { pinThread } from './affinity.ts';
 export {
   blockDeviceSize,
   discardBlocks,
+  dropCached,
   logicalBlockSize,
   physicalBlockSize,
   readToAddress,

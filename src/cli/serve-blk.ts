@@ -1,0 +1,100 @@
+import { fileURLToPath } from 'node:url';
+import type { Command } from 'commander';
+import { blkOptions } from '../devices/blk/index.ts';
+import { asError } from '../errors.ts';
+import { formatSize, parseSize } from './quantities.ts';
+import { addServeOptions, planServing, readOption, type ServeFlags } from './serve-options.ts';
+import { deviceModule, printDocument, runServer } from './serve-run.ts';
+
+interface BlkFlags extends ServeFlags {
+  readonly path?: string;
+  readonly blkFile?: string;
+  readonly memory?: string;
+  readonly readOnly?: boolean;
+  readonly queues?: string;
+  readonly queueSize?: string;
+  readonly serial?: string;
+  readonly discard: boolean;
+  readonly blockSize?: string;
+  readonly physicalBlockSize?: string;
+  readonly direct?: boolean;
+  readonly cache?: string;
+  readonly lanes?: string;
+}
+
+/** What vhost-user's conventions for back-end programs call the blk device, and which of its options there are. */
+const BLK_CAPABILITIES = { type: 'block', features: ['read-only', 'blk-file'] } as const;
+
+/** `ferry serve blk`: a disk. */
+export function addBlkCommand(serveCommand: Command, program: Command): void {
+  const blk = serveCommand
+    .command('blk')
+    .summary('a disk')
+    .description('A disk that a guest uses over virtio-blk: a file, a block device, or memory.')
+    .option('--path <image>', 'a file of sectors (raw) or a block device')
+    .option('--blk-file <image>', 'the same, as the conventions for back-end programs call it')
+    .option('--memory <size>', 'in place of a path, a disk in memory, such as 512M')
+    .option('--read-only', 'the guest cannot write')
+    .option('--queues <number>', 'request queues that the guest may use, up to 64 (default: 1)')
+    .option('--queue-size <entries>', 'largest queue (default: 1024)')
+    .option('--serial <text>', 'serial number, up to 20 characters (default: ferry)')
+    .option('--no-discard', 'offer neither discard nor write-zeroes')
+    .option(
+      '--block-size <bytes>',
+      'smallest block that the guest can address (default: 512, or what is needed)',
+    )
+    .option('--physical-block-size <bytes>', 'block that is best written as a whole (default: 4096)')
+    .option('--direct', "past this host's page cache (O_DIRECT)")
+    .option('--cache <mode>', 'writeback (default): flushed when the guest asks; or writethrough')
+    .option('--lanes <number>', 'threads that wait for the storage, up to 64 (default: 4)');
+  addServeOptions(blk);
+  blk.action(async (flags: BlkFlags, command: Command) => {
+    if (flags.printCapabilities === true) printDocument(BLK_CAPABILITIES);
+    else if (flags.printDescriptor === true) printDocument(blkDescriptor());
+    else process.exitCode = await serveBlk(flags, command, program.version() ?? 'unknown');
+  });
+}
+
+async function serveBlk(flags: BlkFlags, command: Command, version: string): Promise<number> {
+  const plan = planServing(flags, command);
+  const options = readOptions(flags, command);
+  const what = options.memory === undefined ? options.path : `${formatSize(options.memory)} of memory`;
+  const serve = { ...plan.serve, module: deviceModule('blk'), factory: 'createBlkDevice', options };
+  return runServer(serve, plan.control, version, String(what));
+}
+
+/** The device's options, checked. Ends the program with a message where one is wrong. */
+function readOptions(flags: BlkFlags, command: Command) {
+  const { memory, readOnly = false, direct = false, discard, serial, cache } = flags;
+  const path = flags.path ?? flags.blkFile;
+  const size = (name: string, text: string | undefined) =>
+    text === undefined ? undefined : readOption(command, name, () => parseSize(text));
+  const given = {
+    path,
+    memory: size('--memory', memory),
+    blockSize: size('--block-size', flags.blockSize),
+    physicalBlockSize: size('--physical-block-size', flags.physicalBlockSize),
+    queues: size('--queues', flags.queues),
+    queueSize: size('--queue-size', flags.queueSize),
+    lanes: size('--lanes', flags.lanes),
+    readOnly,
+    direct,
+    discard,
+    serial,
+    cache,
+  };
+  try {
+    return blkOptions(Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)));
+  } catch (error) {
+    return command.error(`error: ${asError(error).message}`);
+  }
+}
+
+/** The description that management programs look for (docs/interop/vhost-user.json of QEMU). */
+function blkDescriptor(): object {
+  return {
+    description: 'Ferry: a disk in a file, on a block device or in memory',
+    type: BLK_CAPABILITIES.type,
+    binary: fileURLToPath(new URL('../../bin/ferry-blk', import.meta.url)),
+  };
+}

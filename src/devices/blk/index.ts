@@ -1,0 +1,5 @@
+/** A disk that a guest uses over virtio-blk: a file, a block device, or memory that moves with the guest. */
+export { createBlkDevice } from './create.ts';
+export { BlkDevice, type BlkSettings } from './device.ts';
+export { BlkError, type BlkErrorCode } from './errors.ts';
+export { type BlkOptions, blkOptions } from './options.ts';
