@@ -11,12 +11,14 @@ const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
   demo: async () => (await import('./demo.ts')).addDemoCommand,
   doctor: async () => (await import('./doctor.ts')).addDoctorCommand,
   migrate: async () => (await import('./migrate.ts')).addMigrateCommand,
+  probe: async () => (await import('./probe.ts')).addProbeCommand,
   serve: async () => (await import('./serve.ts')).addServeCommand,
 };
 
 const EXAMPLES = `Examples:
   ferry demo                                              show a running VM move, with its files
   ferry migrate --qmp /run/a.qmp --to-qmp /run/b.qmp      move the guest of one QEMU to another
+  ferry probe /run/fs.sock                                ask a back end what it offers
 `;
 
 function version(): string {

@@ -19,3 +19,7 @@ export {
 } from './front-end/negotiation.ts';
 export { GuestRam } from './front-end/ram.ts';
 export { DeviceStatus } from './front-end/status.ts';
+export { judgeBackEnd, type ProbeFinding, type ProbeVerdict, type QemuOutlook } from './probe/judge.ts';
+export { DEVICE_TYPES, type DeviceType, protocolFeatureNames, virtioFeatureNames } from './probe/names.ts';
+export { type Fault, type ProbeFacts, type ProbeOptions, probeBackEnd } from './probe/probe.ts';
+export type { Trial, TrialStep } from './probe/trial.ts';

@@ -1,7 +1,7 @@
 import { FerryError } from '../../errors.ts';
 import { connectUnix, type Fd, signalEventfd } from '../../sys/index.ts';
 import type { DriverQueue } from '../../virtio/index.ts';
-import { FrontEndRequest, VirtioFeature } from '../constants.ts';
+import { FrontEndRequest, type ProtocolFeature, VirtioFeature } from '../constants.ts';
 import { Agreement, type Offer } from './agreement.ts';
 import { BackEndRequests } from './back-end-requests.ts';
 import { CallWait } from './call-wait.ts';
@@ -91,6 +91,11 @@ export class FrontEnd implements Disposable {
   /** Protocol features that both sides have. */
   get protocolFeatures(): bigint {
     return this.#connection.agreement.protocolFeatures;
+  }
+
+  /** Whether a protocol feature was agreed on. */
+  has(feature: keyof typeof ProtocolFeature): boolean {
+    return this.#connection.agreement.has(feature);
   }
 
   /** What the back end said that it has, as far as it was asked. */
