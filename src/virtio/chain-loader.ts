@@ -42,7 +42,8 @@ export class ChainLoader {
       const word = table[at + 3]!;
       if ((word & F_INDIRECT) !== 0) {
         if (table !== descriptors) throw indirectError('Within an indirect table', index);
-        table = this.#enter(guestAddress, length, word, index);
+        if ((word & F_NEXT) !== 0) throw indirectError('Another descriptor follows', index);
+        table = this.#enter(guestAddress, length, index);
         entries = length / 16;
         left = entries;
         index = 0;
@@ -54,10 +55,40 @@ export class ChainLoader {
     }
   }
 
-  #enter(guestAddress: number, length: number, word: number, index: number): Uint32Array {
+  /**
+   * Fill `chain` with the request that its `taken` copied descriptors of a packed queue (section 2.8) describe, the first
+   * of which is `first` in the ring. Throws `VirtqueueError`.
+   */
+  loadTaken(chain: DescriptorChain, id: number, first: number): void {
+    chain.clear(id, this.#memory);
+    const { descriptors, taken } = chain;
+    for (let i = 0; i < taken; i++) {
+      const at = i * 4;
+      const index = (first + i) % this.#size;
+      const guestAddress = (descriptors[at + 1]! >>> 0) * 0x1_0000_0000 + (descriptors[at]! >>> 0);
+      const length = descriptors[at + 2]! >>> 0;
+      const flags = descriptors[at + 3]! >>> 16;
+      if ((flags & F_INDIRECT) !== 0) {
+        if (taken > 1) throw indirectError('In a list of descriptors', index);
+        this.#loadTable(chain, this.#enter(guestAddress, length, index), length / 16);
+      } else if (length !== 0) this.#append(chain, guestAddress, length, (flags & F_WRITE) !== 0, index);
+    }
+  }
+
+  /** All of an indirect table of a packed queue: `write` is the only flag that means something there. */
+  #loadTable(chain: DescriptorChain, table: Uint32Array, count: number): void {
+    for (let index = 0; index < count; index++) {
+      const at = index * 4;
+      const length = table[at + 2]!;
+      if (length === 0) continue;
+      const guestAddress = table[at + 1]! * 0x1_0000_0000 + table[at]!;
+      this.#append(chain, guestAddress, length, ((table[at + 3]! >>> 16) & F_WRITE) !== 0, index);
+    }
+  }
+
+  #enter(guestAddress: number, length: number, index: number): Uint32Array {
     const tables = this.#tables;
     if (tables === undefined) throw indirectError('Indirect descriptors were not negotiated', index);
-    if ((word & F_NEXT) !== 0) throw indirectError('Another descriptor follows', index);
     if (length === 0 || length % 16 !== 0 || length / 16 > tables.capacity)
       throw indirectError(
         `A table of ${length} bytes, expected 1 to ${tables.capacity} descriptors of 16 bytes`,

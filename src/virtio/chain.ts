@@ -1,7 +1,11 @@
+import type { DirtyLog } from '../memory/index.ts';
 import { copyBytes } from './copy.ts';
 import { type SegmentSource, Segments } from './segments.ts';
 
 const WORD = 2 ** 32;
+
+/** Descriptors of a packed queue's ring that a chain has room for at first. */
+const FIRST_TAKEN = 8;
 
 /** A position within segments. */
 class Cursor {
@@ -215,6 +219,17 @@ export class ChainWriter extends Cursor {
     this.moveTo(position);
   }
 
+  /** Mark everything that was ever written to as dirty in `log`. */
+  markTouched(log: DirtyLog): void {
+    const { segments } = this;
+    let left = this.#touched;
+    for (let i = 0; i < segments.count && left > 0; i++) {
+      const length = Math.min(left, segments.lengths[i]!);
+      log.mark(segments.guestAddresses[i]!, length);
+      left -= length;
+    }
+  }
+
   /** Back to the first byte with nothing written, so that another answer takes the place of a half-written one. */
   rewind(): void {
     this.index = 0;
@@ -240,8 +255,13 @@ export class ChainWriter extends Cursor {
  * again for the next request; `clone` is for those that are answered later.
  */
 export class DescriptorChain {
-  /** Index of the chain's first descriptor: its name in the used ring. */
+  /** What the driver knows the request by: the chain's first descriptor in a split queue, its buffer id in a packed one. */
   head = 0;
+  /** Entries of a packed queue's ring that the chain takes; `descriptors` begins with copies of them, 4 words each. */
+  taken = 0;
+  descriptors = new Int32Array(FIRST_TAKEN * 4);
+  /** Entry of a packed queue's inflight region in which the request is noted; -1 without such a region. */
+  noted = -1;
   readonly readable: ChainReader;
   readonly writable: ChainWriter;
 
@@ -259,10 +279,21 @@ export class DescriptorChain {
     this.writable.restart();
   }
 
+  /** Have room for one more descriptor in `descriptors`. */
+  reserve(): void {
+    if (this.taken * 4 < this.descriptors.length) return;
+    const larger = new Int32Array(this.descriptors.length * 2);
+    larger.set(this.descriptors);
+    this.descriptors = larger;
+  }
+
   /** A chain of its own over the same memory, cursors at the start, nothing written. Allocates. */
   clone(): DescriptorChain {
     const copy = new DescriptorChain(this.readable.segments.clone(), this.writable.segments.clone());
     copy.head = this.head;
+    copy.taken = this.taken;
+    copy.noted = this.noted;
+    copy.descriptors = this.descriptors.slice(0, Math.max(this.taken, 1) * 4);
     return copy;
   }
 }

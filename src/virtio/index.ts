@@ -4,6 +4,8 @@ export type { Buffer, DriverQueue, DriverQueueOptions, RingAddresses } from './d
 export { VirtqueueError } from './errors.ts';
 export { inflightStride } from './inflight-stride.ts';
 export { MAX_QUEUE_SIZE } from './limits.ts';
+export { PackedDriverQueue } from './packed-driver-queue.ts';
+export { PackedQueue } from './packed-queue.ts';
 export { type MappedRange, Segments } from './segments.ts';
 export { SplitDriverQueue } from './split-driver-queue.ts';
 export { SplitQueue } from './split-queue.ts';

@@ -1,4 +1,5 @@
 import type { Buffer, DriverQueue, DriverQueueOptions, RingAddresses } from './driver-queue.ts';
+import { VirtqueueError } from './errors.ts';
 import type { MappedRange } from './segments.ts';
 
 const F_NEXT = 1;
@@ -27,6 +28,8 @@ export class SplitDriverQueue implements DriverQueue {
   #published = 0;
   #nextUsed = 0;
   usedLength = 0;
+  readonly #sent: Uint8Array;
+  #armed = true;
 
   /**
    * Lay a queue of `size` entries out in `range` from guest address `base`; `layoutLength` says how much it takes.
@@ -39,6 +42,7 @@ export class SplitDriverQueue implements DriverQueue {
     this.#indirect = options.indirect ?? false;
     this.#eventIdx = options.eventIdx ?? false;
     this.slots = this.#indirect ? size : Math.floor(size / perSlot);
+    this.#sent = new Uint8Array(this.slots);
     const { bytes } = range;
     this.#memory = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     this.#guestBase = range.guestAddress;
@@ -81,6 +85,7 @@ export class SplitDriverQueue implements DriverQueue {
     const head = this.#indirect ? slot : slot * this.#perSlot;
     this.#available[2 + (this.#nextAvailable & (this.size - 1))] = head;
     this.#nextAvailable = (this.#nextAvailable + 1) & 0xffff;
+    this.#sent[slot] = 1;
   }
 
   publish(): boolean {
@@ -97,18 +102,25 @@ export class SplitDriverQueue implements DriverQueue {
     if (Atomics.load(this.#used, 1) === this.#nextUsed) return -1;
     const element = (this.#nextUsed & (this.size - 1)) * 2;
     const head = this.#usedElements[element]!;
+    const slot = this.#indirect ? head : Math.floor(head / this.#perSlot);
+    if (slot >= this.slots || this.#sent[slot] === 0)
+      throw new VirtqueueError('ERR_USED_ID', `The device used descriptor ${head}, which is not in flight`);
+    this.#sent[slot] = 0;
     this.usedLength = this.#usedElements[element + 1]!;
     this.#nextUsed = (this.#nextUsed + 1) & 0xffff;
-    return this.#indirect ? head : Math.floor(head / this.#perSlot);
+    return slot;
   }
 
   armCall(): boolean {
+    this.#armed = true;
     if (this.#eventIdx) Atomics.store(this.#available, 2 + this.size, this.#nextUsed);
     else Atomics.store(this.#available, 0, 0);
     return Atomics.load(this.#used, 1) === this.#nextUsed;
   }
 
   disarmCall(): void {
+    if (!this.#armed) return;
+    this.#armed = false;
     if (this.#eventIdx) Atomics.store(this.#available, 2 + this.size, (this.#nextUsed - 1) & 0xffff);
     else Atomics.store(this.#available, 0, NO_INTERRUPT);
   }

@@ -3,7 +3,6 @@ import type { DescriptorChain } from './chain.ts';
 import { ChainLoader } from './chain-loader.ts';
 import { VirtqueueError } from './errors.ts';
 import { MAX_QUEUE_SIZE } from './limits.ts';
-import type { Segments } from './segments.ts';
 import {
   type ParkedRequest,
   type RingMemory,
@@ -112,7 +111,7 @@ export class SplitQueue implements Virtqueue {
   complete(chain: DescriptorChain): void {
     const { writable, head } = chain;
     const log = this.#log;
-    if (log !== undefined) markWritten(log, writable.segments, writable.touched);
+    if (log !== undefined) chain.writable.markTouched(log);
     const index = this.#usedIndex;
     const element = (index & this.#mask) * 2;
     this.#usedWords[1 + element] = head;
@@ -191,14 +190,5 @@ export class SplitQueue implements Virtqueue {
   #break(code: string, message: string): VirtqueueError {
     this.#broken = true;
     return new VirtqueueError(code, message);
-  }
-}
-
-function markWritten(log: DirtyLog, segments: Segments, touched: number): void {
-  let left = touched;
-  for (let i = 0; i < segments.count && left > 0; i++) {
-    const length = Math.min(left, segments.lengths[i]!);
-    log.mark(segments.guestAddresses[i]!, length);
-    left -= length;
   }
 }

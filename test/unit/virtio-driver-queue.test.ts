@@ -1,34 +1,80 @@
-/** The driver's side of a split queue against the device's side. */
+/** The driver's side of a queue against the device's side, split and packed. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { DescriptorChain, ringLengths, SplitDriverQueue, SplitQueue } from '../../src/virtio/index.ts';
+import {
+  DescriptorChain,
+  type DriverQueue,
+  type DriverQueueOptions,
+  initialBase,
+  PackedDriverQueue,
+  PackedQueue,
+  ringLengths,
+  SplitDriverQueue,
+  SplitQueue,
+  type Virtqueue,
+  type VirtqueueKind,
+} from '../../src/virtio/index.ts';
 import { TestMemory } from '../support/raw-ring.ts';
 
 const DATA = 0x20000;
 const SLOT = 0x400;
 
-function fixture(size: number, perSlot: number, options: { eventIdx: boolean; indirect: boolean }) {
-  const guest = new TestMemory(0x80000);
-  const driver = new SplitDriverQueue(guest.memory.regions[0]!, 0, { size, perSlot, ...options });
-  const lengths = ringLengths(size, 'split');
-  const view = (at: number, length: number) => guest.memory.viewUser(at, length)!;
-  const ring = {
-    descriptors: view(driver.addresses.descriptors, lengths.descriptors),
-    available: view(driver.addresses.available, lengths.available),
-    used: view(driver.addresses.used, lengths.used),
-  };
-  const device = new SplitQueue(guest.memory, ring, { size, base: 0, ...options });
-  return { guest, driver, device, [Symbol.dispose]: () => guest[Symbol.dispose]() };
+interface Shape {
+  readonly kind: VirtqueueKind;
+  readonly eventIdx: boolean;
+  readonly indirect: boolean;
+}
+
+class Pair implements Disposable {
+  readonly guest = new TestMemory(0x80000);
+  readonly driver: DriverQueue;
+  readonly device: Virtqueue;
+  readonly #options: Shape & DriverQueueOptions;
+
+  constructor(size: number, perSlot: number, shape: Shape) {
+    this.#options = { size, perSlot, ...shape };
+    const range = this.guest.memory.regions[0]!;
+    this.driver =
+      shape.kind === 'packed'
+        ? new PackedDriverQueue(range, 0, this.#options)
+        : new SplitDriverQueue(range, 0, this.#options);
+    this.device = this.open(initialBase(shape.kind));
+  }
+
+  /** A device's side that starts at `base`. */
+  open(base: number): Virtqueue {
+    const { size, kind } = this.#options;
+    const { addresses } = this.driver;
+    const lengths = ringLengths(size, kind);
+    const view = (at: number, length: number) => this.guest.memory.viewUser(at, length)!;
+    const ring = {
+      descriptors: view(addresses.descriptors, lengths.descriptors),
+      available: view(addresses.available, lengths.available),
+      used: view(addresses.used, lengths.used),
+    };
+    const options = { ...this.#options, base };
+    return kind === 'packed'
+      ? new PackedQueue(this.guest.memory, ring, options)
+      : new SplitQueue(this.guest.memory, ring, options);
+  }
+
+  [Symbol.dispose](): void {
+    this.guest[Symbol.dispose]();
+  }
 }
 
 const batches = fc.array(fc.array(fc.nat(3), { maxLength: 4 }), { minLength: 1, maxLength: 30 });
-const shape = fc.record({ eventIdx: fc.boolean(), indirect: fc.boolean() });
+const shape = fc.record({
+  kind: fc.constantFrom('split', 'packed'),
+  eventIdx: fc.boolean(),
+  indirect: fc.boolean(),
+});
 
 test('requests arrive whole and answers come back, to the slot they belong to', () => {
   fc.assert(
     fc.property(batches, shape, fc.nat(0xffff), (turns, options, seed) => {
-      using f = fixture(16, 3, options);
+      using f = new Pair(16, 3, options);
       const { guest, driver, device } = f;
       const chain = new DescriptorChain();
       for (let slot = 0; slot < 4; slot++)
@@ -76,7 +122,7 @@ test('neither side sleeps while the other one has something for it', () => {
       fc.array(fc.constantFrom('submit', 'serve', 'collect'), { maxLength: 60 }),
       shape,
       (steps, options) => {
-        using f = fixture(8, 1, options);
+        using f = new Pair(8, 1, options);
         const { driver, device } = f;
         const chain = new DescriptorChain();
         for (let slot = 0; slot < 8; slot++)
@@ -112,3 +158,137 @@ test('neither side sleeps while the other one has something for it', () => {
     { numRuns: 300 },
   );
 });
+
+test('answers in any order go to the requests they are for, lap after lap', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.tuple(fc.nat(3), fc.nat(20), fc.integer({ min: 1, max: 3 })), {
+        minLength: 1,
+        maxLength: 60,
+      }),
+      shape,
+      fc.constantFrom(8, 16),
+      (steps, options, size) => {
+        using f = new Pair(size, 3, options);
+        const { driver, device, guest } = f;
+        const free = Array.from({ length: Math.min(driver.slots, 8) }, (_, slot) => slot);
+        const taken: DescriptorChain[] = [];
+        let sent = 0;
+        let answered = 0;
+        for (const [what, pick, buffers] of steps) {
+          if (what < 2 && free.length > 0) {
+            const slot = free.splice(pick % free.length, 1)[0]!;
+            const at = DATA + slot * SLOT;
+            const all = [
+              { address: at, length: 4, writable: false },
+              { address: at + 16, length: 4, writable: true },
+              { address: at + 32, length: 4, writable: true },
+            ];
+            driver.prepare(slot, buffers === 1 ? all.slice(1, 2) : all.slice(0, buffers));
+            driver.submit(slot);
+            sent++;
+            driver.publish();
+          } else if (what === 2) {
+            const chain = new DescriptorChain();
+            if (device.pop(chain)) taken.push(chain);
+          } else if (taken.length > 0) {
+            const [chain] = taken.splice(pick % taken.length, 1);
+            const place = chain!.writable.segments.guestAddresses[0]!;
+            chain!.writable.write(Uint8Array.of(7), 0, 1);
+            device.complete(chain!);
+            const slot = driver.collect();
+            assert.equal(place, DATA + slot * SLOT + 16);
+            assert.equal(guest.read(place, 1)[0], 7);
+            assert.equal(driver.usedLength, 1);
+            assert.equal(driver.collect(), -1);
+            free.push(slot);
+            answered++;
+          }
+          assert.equal(driver.inFlight, sent - answered);
+          assert.equal(device.inFlight, taken.length);
+          assert.ok(driver.accepts(device.base), 'where the device stands is possible');
+        }
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
+
+test('another device takes over where the last one stopped, parked requests included', () => {
+  fc.assert(
+    fc.property(shape, fc.array(fc.nat(6), { minLength: 2, maxLength: 20 }), (options, turns) => {
+      using f = new Pair(8, 2, options);
+      const { driver } = f;
+      let { device } = f;
+      const slots = Math.min(driver.slots, 8);
+      for (let slot = 0; slot < slots; slot++)
+        driver.prepare(slot, [
+          { address: DATA + slot * SLOT, length: 4, writable: false },
+          { address: DATA + slot * SLOT + 16, length: 4, writable: true },
+        ]);
+      for (const turn of turns) {
+        for (let slot = 0; slot < slots; slot++) driver.submit(slot);
+        driver.publish();
+        const chains = Array.from({ length: Math.min(turn, slots) }, () => new DescriptorChain());
+        for (const chain of chains) assert.equal(device.pop(chain), true);
+        const last = chains.at(-1);
+        if (last !== undefined) device.complete(last);
+        const parked = chains.slice(0, -1).map((chain) => device.park(chain));
+        const { base } = device;
+        assert.ok(driver.accepts(base));
+        device = f.open(base);
+        assert.equal(device.base, base);
+        const chain = new DescriptorChain();
+        for (const request of parked) {
+          device.recover(chain, request);
+          assert.equal(chain.readable.length, 4);
+          assert.deepEqual(device.park(chain), request);
+          device.complete(chain);
+        }
+        while (device.pop(chain)) device.complete(chain);
+        const seen = Array.from({ length: slots }, () => driver.collect());
+        assert.deepEqual(
+          seen.sort((one, other) => one - other),
+          Array.from({ length: slots }, (_, slot) => slot),
+        );
+        assert.equal(driver.base, device.base, 'everything is finished');
+      }
+    }),
+  );
+});
+
+for (const kind of ['split', 'packed'] as const) {
+  test(`a base that no device can have is not accepted, ${kind}`, () => {
+    using f = new Pair(8, 1, { kind, eventIdx: true, indirect: false });
+    const { driver, device } = f;
+    assert.equal(driver.base, initialBase(kind));
+    for (let slot = 0; slot < 3; slot++) {
+      driver.prepare(slot, [{ address: DATA, length: 4, writable: true }]);
+      driver.submit(slot);
+    }
+    assert.equal(driver.accepts(kind === 'packed' ? 0x8000_8001 : 1), false, 'not published');
+    driver.publish();
+    const good = kind === 'packed' ? [0x8000_8000, 0x8000_8003, 0x8003] : [0, 3];
+    const bad =
+      kind === 'packed' ? [0x8000_8004, 0x8001_8003, 0x8000_0000, 0x8000_8008, 0x8009] : [4, 0xffff, 0x10000];
+    for (const base of good) assert.equal(driver.accepts(base), true, base.toString(16));
+    for (const base of bad) assert.equal(driver.accepts(base), false, base.toString(16));
+    const chain = new DescriptorChain();
+    device.pop(chain);
+    device.complete(chain);
+    assert.equal(driver.base, kind === 'packed' ? 0x8001_8001 : 1, 'finished, though not collected');
+  });
+
+  test(`a device that answers what was not asked is found out, ${kind}`, () => {
+    using f = new Pair(8, 1, { kind, eventIdx: true, indirect: true });
+    const { driver, device } = f;
+    driver.prepare(0, [{ address: DATA, length: 4, writable: true }]);
+    driver.submit(0);
+    driver.publish();
+    const chain = new DescriptorChain();
+    device.pop(chain);
+    chain.head = 5;
+    device.complete(chain);
+    assert.throws(() => driver.collect(), { code: 'ERR_USED_ID' });
+  });
+}
