@@ -56,6 +56,13 @@ export const fileStatus = {
   get rdevMinor(): number {
     return words[33]!;
   },
+  /** When it was last read, in seconds since the epoch. */
+  get atime(): number {
+    return words[16]! + (words[17]! | 0) * WORD;
+  },
+  get atimeNanos(): number {
+    return words[18]!;
+  },
   /** When the file was made, in seconds since the epoch; 0 where the file system does not know. */
   get btime(): number {
     return words[20]! + (words[21]! | 0) * WORD;

@@ -31,7 +31,11 @@ export type FsRefusalCode =
   /** There is more of something than this device takes. */
   | 'ERR_FS_LIMIT'
   /** The guest's kernel was promised what this device does not do. */
-  | 'ERR_FS_OPTION';
+  | 'ERR_FS_OPTION'
+  /** A file of the host is not what it was at the source. */
+  | 'ERR_FS_MISMATCH'
+  /** A file that comes with its contents cannot be made here. */
+  | 'ERR_FS_CARRIED';
 
 /** State that makes sense but does not fit this device: another one could take it. */
 export class FsRefusal extends FerryError {

@@ -138,7 +138,8 @@ export function loadEntries(state: LoadedState, fields: RecordFields): void {
   }
 }
 
-function refuseName(fields: RecordFields, name: string): void {
+/** Throw where `name` is none that a directory could have. */
+export function refuseName(fields: RecordFields, name: string): void {
   if (
     name === '' ||
     name.length > NAME_MAX ||

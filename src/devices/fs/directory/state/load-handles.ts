@@ -1,0 +1,119 @@
+import { Errno, errnoName, OpenMode, reopen, seekFile } from '../../../../sys/index.ts';
+import { MAX_HANDLES } from '../../limits.ts';
+import { FsRefusal } from '../../state/errors.ts';
+import { decodeHandle, type SavedHandle, takeLocks } from '../../state/load-session.ts';
+import type { RecordFields } from '../../state/record-fields.ts';
+import { HandleKind } from '../../state/sections.ts';
+import { FileType } from '../../tree/inode.ts';
+import { HostDirectory, HostFile } from '../handles.ts';
+import type { HostInode } from '../inode.ts';
+import { MAX_LISTED_NAMES } from './limits.ts';
+import type { LoadedShare } from './loaded-share.ts';
+import { knownPath } from './locate.ts';
+
+const SEEK_SET = 0;
+const WORD = 2n ** 32n;
+
+/** Flags of open(2) that a handle is opened with again; the rest did its work when the guest opened the file. */
+const KEPT = OpenMode.accessMode | OpenMode.noAtime | OpenMode.sync | OpenMode.dataSync | OpenMode.nonBlock;
+
+/** Open the handles of a record. */
+export function loadHandles(state: LoadedShare, fields: RecordFields): void {
+  const { share, seen, totals } = state;
+  while (fields.remaining > 0) {
+    if (seen.handles++ >= totals.handles)
+      throw fields.error('ERR_FS_STATE_COUNT', 'handle', `more handles than the ${totals.handles} announced`);
+    const saved = decodeHandle(fields, totals.nextHandle);
+    const { handle, node, kind, position, owners } = saved;
+    if (share.files.has(handle) || share.directories.has(handle))
+      throw fields.error('ERR_FS_STATE_DUPLICATE', 'handle', `${handle} came before`);
+    const inode = share.inodes.get(node);
+    if (inode === undefined) throw fields.error('ERR_FS_STATE_REFERENCE', 'ino', `there is no node ${node}`);
+    share.inodes.makeRoom();
+    if (seen.handles > MAX_HANDLES || !share.canOpen) throw tooMany(totals.handles);
+    if (kind === HandleKind.file && inode.type === FileType.regular && position === 0n)
+      openFile(state, inode, saved).lockOwners = owners;
+    else if (kind === HandleKind.directory && inode.type === FileType.directory && owners === undefined)
+      openDirectory(state, inode, saved);
+    else
+      throw fields.error(
+        'ERR_FS_STATE_REFERENCE',
+        'kind',
+        `handle ${handle} of kind ${kind} on node ${node} of type 0${inode.type.toString(8)}`,
+      );
+  }
+}
+
+function tooMany(handles: number): FsRefusal {
+  return new FsRefusal(
+    'ERR_FS_LIMIT',
+    `The guest has ${handles} files and directories open, more than this process may have: raise its limit on open files`,
+  );
+}
+
+function openFile(state: LoadedShare, inode: HostInode, { handle, flags }: SavedHandle): HostFile {
+  const fd = open(state, inode, flags & KEPT);
+  return state.share.restoreFile(new HostFile(handle, inode, flags, fd));
+}
+
+function openDirectory(state: LoadedShare, inode: HostInode, { handle, flags, position }: SavedHandle): void {
+  const fd = open(state, inode, OpenMode.readOnly | OpenMode.directory);
+  const directory = state.share.restoreDirectory(new HostDirectory(handle, inode, flags, fd));
+  // Elsewhere positions are those of the listing that comes with the state.
+  if (
+    fd < 0 ||
+    state.destination.identity !== 'inode' ||
+    seekFile(fd, BigInt.asIntN(64, position), SEEK_SET) < 0
+  )
+    return;
+  directory.positionLow = Number(position % WORD);
+  directory.positionHigh = Number(position / WORD);
+}
+
+/** Open the file of `inode` as the guest has it open; -1 where it gets an error for that. */
+function open(state: LoadedShare, inode: HostInode, flags: number): number {
+  if (inode.lost) return -1;
+  const { inodes } = state.share;
+  const holding = inodes.descriptor(inode);
+  let fd = holding < 0 ? holding : reopen(holding, flags);
+  // Only the owner of a file may ask for this.
+  if (fd === -Errno.EPERM && holding >= 0) fd = reopen(holding, flags & ~OpenMode.noAtime);
+  if (fd >= 0) return fd;
+  const path = knownPath(inode);
+  state.mismatch(path, `it is open in the guest and cannot be opened here: ${errnoName(-fd)}`);
+  return -1;
+}
+
+/** Take in the listings of a record: names are read from there until the guest begins anew. */
+export function loadListings(state: LoadedShare, fields: RecordFields): void {
+  const { share, listings, seen, destination } = state;
+  while (fields.remaining > 0) {
+    const handle = fields.u64('handle');
+    const cookie = fields.big('cookie');
+    const left = fields.u32('left');
+    const name = fields.name(fields.u8('nameLength'), 'name');
+    const directory = share.directories.get(handle);
+    if (directory === undefined)
+      throw fields.error('ERR_FS_STATE_REFERENCE', 'handle', `there is no open directory ${handle}`);
+    if (name === '' || name.includes('/') || name.includes('\0'))
+      throw fields.error('ERR_FS_STATE_VALUE', 'name', `${JSON.stringify(name)} is no name for a file`);
+    const listing = listings.get(handle) ?? { left: left + 1, cookies: [], names: [] };
+    if (left !== listing.left - 1 || ++seen.listed + left > MAX_LISTED_NAMES)
+      throw fields.error('ERR_FS_STATE_COUNT', 'left', `${left} names to come, expected ${listing.left - 1}`);
+    listings.set(handle, listing);
+    listing.left = left;
+    if (directory.fd < 0 || destination.identity === 'inode') continue;
+    listing.cookies.push(cookie);
+    listing.names.push(name);
+    directory.carried = listing;
+  }
+}
+
+/** Take in the locks of a record. */
+export function loadLocks({ share, seen, totals }: LoadedShare, fields: RecordFields): void {
+  takeLocks({ locks: share.locks, seen, totals }, fields, () => {
+    const node = fields.u64('ino');
+    if (share.inodes.get(node) !== undefined) return node;
+    throw fields.error('ERR_FS_STATE_REFERENCE', 'ino', `there is no node ${node}`);
+  });
+}
