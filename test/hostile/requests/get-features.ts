@@ -1,0 +1,88 @@
+import { FrontEndRequest as Id } from '../../../src/vhost-user/index.ts';
+import { formRows, type RequestTable } from '../table.ts';
+
+/** Framing is the same for all requests: what is wrong with headers and request numbers stands here. */
+export const getFeatures: RequestTable = {
+  request: Id.GET_FEATURES,
+  refusal: 'empty',
+  rows: [
+    {
+      name: 'version 2',
+      source: 'version 2',
+      before: 'negotiated',
+      flags: 2,
+      answer: 'hang-up',
+      after: 'closed',
+    },
+    { name: 'version 0', before: 'negotiated', flags: 0, answer: 'hang-up', after: 'closed' },
+    {
+      name: 'version 3, everything else set',
+      before: 'negotiated',
+      flags: 0xffffffff,
+      answer: 'hang-up',
+      after: 'closed',
+    },
+    {
+      name: '4 GiB announced',
+      source: 'size 0xffffffff',
+      before: 'negotiated',
+      size: 0xffffffff,
+      answer: 'hang-up',
+      after: 'closed',
+    },
+    {
+      name: '5000 bytes announced',
+      source: 'size 5000',
+      before: 'negotiated',
+      size: 5000,
+      answer: 'hang-up',
+      after: 'closed',
+    },
+    {
+      name: '4 GiB announced by a stranger',
+      before: 'new',
+      size: 0xffffffff,
+      fds: ['ram', 'event'],
+      answer: 'hang-up',
+      after: 'closed',
+    },
+    {
+      name: '4 GiB announced while a ring runs',
+      before: 'running',
+      size: 0xffffffff,
+      answer: 'hang-up',
+      after: 'closed',
+    },
+    { name: 'reserved flags', source: 'reserved flags', before: 'negotiated', flags: 0x19 },
+    { name: 'the highest flag', before: 'negotiated', flags: 0x80000001 },
+    { name: 'the reply bit', source: 'reply bit', before: 'negotiated', flags: 5 },
+    {
+      name: 'the end within the header',
+      source: 'end in a header',
+      before: 'new',
+      fds: ['event'],
+      cut: 7,
+      after: 'closed',
+    },
+    { name: 'request 0', before: 'negotiated', id: 0, answer: 1n },
+    {
+      name: 'request 77',
+      source: 'request 77',
+      before: 'negotiated',
+      id: 77,
+      payload: new Uint8Array(8),
+      answer: 1n,
+    },
+    {
+      name: 'request 77 with everything',
+      before: 'running',
+      id: 77,
+      payload: new Uint8Array(4096),
+      fds: ['ram', 'event', 'socket', 'directory'],
+      answer: 1n,
+    },
+    { name: 'request 2^32 - 1', before: 'negotiated', id: 0xffffffff, answer: 1n },
+    { name: 'request 77 of a stranger', before: 'new', id: 77, answer: 'nothing' },
+    ...formRows({}),
+  ],
+};
