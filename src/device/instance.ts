@@ -1,14 +1,14 @@
 import { Lifecycle } from '../state/index.ts';
 import type { Fd } from '../sys/index.ts';
 import { type BackEnd, type Profile, type Ring, type Session, VirtioFeature } from '../vhost-user/index.ts';
-import { initialBase, type ParkedRequest, type Virtqueue } from '../virtio/index.ts';
+import { initialBase, type ParkedRequest, type Virtqueue, type VirtqueueKind } from '../virtio/index.ts';
 import { ARCS } from './arcs.ts';
 import type { Device } from './device.ts';
 import { noDriver } from './driver-state.ts';
 import { byDevice, DeviceError } from './errors.ts';
 import type { Poller } from './poller.ts';
 import { profileOf } from './profile.ts';
-import { isUntouched, type RingStop } from './ring-stop.ts';
+import { completedBase, isUntouched, type RingStop } from './ring-stop.ts';
 import { Rings } from './rings.ts';
 import type { DeviceSettings } from './settings.ts';
 import { type InstanceStatus, protocolFeatureNames, showFeatures } from './status.ts';
@@ -66,6 +66,16 @@ export class Instance implements BackEnd, Disposable {
     this.#refuseWhileBusy('SET_FEATURES');
     this.#driver.features = features & ~CONNECTION_BITS;
     byDevice('negotiated', () => this.#device.negotiated?.(features & this.#device.features));
+  }
+
+  /**
+   * A front end that lost its connection knows what was completed, and not that requests behind it may have been, too.
+   * At the very beginning that is the same, and may be a new driver's.
+   */
+  goOnAt(session: Session, index: number, kind: VirtqueueKind, base: number): number {
+    const stop = this.#driver.stops.get(index);
+    if (session !== this.#owner || stop?.kind !== kind || stop.parked.length === 0) return base;
+    return base === completedBase(stop) && !isUntouched(stop) ? stop.base : base;
   }
 
   startRing(session: Session, ring: Ring): void {

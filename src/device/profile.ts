@@ -27,7 +27,10 @@ const MAX_QUEUES = 256;
 const INFLIGHT = ProtocolFeature.INFLIGHT_SHMFD | ProtocolFeature.GET_VRING_BASE_INFLIGHT;
 
 /** What a device offers to front ends. Throws `ERR_DEVICE` for a device that contradicts the rules. */
-export function profileOf(device: Device, { memorySlots }: Pick<DeviceSettings, 'memorySlots'>): Profile {
+export function profileOf(
+  device: Device,
+  { memorySlots, packed }: Pick<DeviceSettings, 'memorySlots' | 'packed'>,
+): Profile {
   const problem = findProblem(device);
   if (problem !== undefined)
     throw new DeviceError('ERR_DEVICE', `The ${device.identity.name} device cannot be served: ${problem}`);
@@ -35,7 +38,7 @@ export function profileOf(device: Device, { memorySlots }: Pick<DeviceSettings, 
     (device.config === undefined ? ProtocolFeature.CONFIG : 0n) |
     (device.offersInflight === true ? 0n : INFLIGHT);
   return {
-    features: TRANSPORT_FEATURES | device.features,
+    features: TRANSPORT_FEATURES | (packed ? VirtioFeature.RING_PACKED : 0n) | device.features,
     protocolFeatures: SERVED_PROTOCOL_FEATURES & ~unused,
     queues: device.queues.count,
     maxQueueSize: device.queues.maxSize,

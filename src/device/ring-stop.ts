@@ -45,10 +45,19 @@ export interface QueueBounds {
   readonly maxSize: number;
 }
 
+/**
+ * Where the ring would have to start by what had been completed alone: all that a front end can tell whose connection
+ * ended without GET_VRING_BASE.
+ */
+export function completedBase({ kind, base, parked }: RingStop): number {
+  if (kind === 'split') return (base - parked.length) & 0xffff;
+  const used = base >>> 16;
+  return ((used << 16) | used) >>> 0;
+}
+
 /** Whether nothing had been completed on this ring yet, as far as can be told from where it stopped. */
-export function isUntouched({ kind, base, parked }: RingStop): boolean {
-  const completed = kind === 'packed' ? base >>> 16 : (base - parked.length) & 0xffff;
-  return completed === (kind === 'packed' ? initialBase(kind) >>> 16 : initialBase(kind));
+export function isUntouched(stop: RingStop): boolean {
+  return completedBase(stop) === initialBase(stop.kind);
 }
 
 /** Append the record of one ring. */

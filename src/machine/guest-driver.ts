@@ -6,7 +6,7 @@ import {
   type InflightRegion,
   VirtioFeature,
 } from '../vhost-user/index.ts';
-import { type DriverQueue, SplitDriverQueue } from '../virtio/index.ts';
+import { type DriverQueue, PackedDriverQueue, SplitDriverQueue } from '../virtio/index.ts';
 import { GuestQueue, type QueueOwner, type Waiting } from './guest-queue.ts';
 
 /** How a guest's driver drives its device. */
@@ -20,6 +20,8 @@ export interface DriverOptions {
   readonly indirect?: boolean;
   /** Notifications by event index. */
   readonly eventIdx?: boolean;
+  /** Packed queues in place of split ones. */
+  readonly packed?: boolean;
   /** Virtio features of the device to accept where they are offered, beside the transport's. */
   readonly features?: bigint;
   /** Keep what the back end notes about requests in flight, for one that dies and comes back. */
@@ -57,7 +59,7 @@ export abstract class GuestDriver implements QueueOwner, Disposable {
       queueSize: size = 128,
       indirect = true,
       eventIdx = true,
-
+      packed = false,
       features = 0n,
     } = options;
     this.deadline = options.deadline ?? 10_000;
@@ -66,9 +68,10 @@ export abstract class GuestDriver implements QueueOwner, Disposable {
     this.#required =
       VirtioFeature.VERSION_1 |
       (indirect ? VirtioFeature.INDIRECT_DESC : 0n) |
-      (eventIdx ? VirtioFeature.EVENT_IDX : 0n);
+      (eventIdx ? VirtioFeature.EVENT_IDX : 0n) |
+      (packed ? VirtioFeature.RING_PACKED : 0n);
     this.#wanted = this.#required | VirtioFeature.LOG_ALL | VirtioFeature.PROTOCOL_FEATURES | features;
-    const Queue = SplitDriverQueue;
+    const Queue = packed ? PackedDriverQueue : SplitDriverQueue;
     const layout = Queue.layoutLength(size, perSlot);
     this.ram = new GuestRam(queues * layout + memory);
     this.queues = Array.from({ length: queues }, (_, index) => {

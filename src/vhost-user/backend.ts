@@ -1,5 +1,5 @@
 import type { Fd } from '../sys/index.ts';
-import type { Virtqueue } from '../virtio/index.ts';
+import type { Virtqueue, VirtqueueKind } from '../virtio/index.ts';
 
 /** What a back end offers to every front end. */
 export interface Profile {
@@ -61,6 +61,11 @@ export interface BackEnd {
   /** SET_OWNER, or the first request that changes the instance. Throws while another live session owns it. */
   claim(session: Session): void;
   setFeatures(session: Session, features: bigint): void;
+  /**
+   * Where ring `index` of `kind` goes on that the front end wants to start at `base`: there, unless it does not know where
+   * the ring stood when its last connection ended.
+   */
+  goOnAt(session: Session, index: number, kind: VirtqueueKind, base: number): number;
   /**
    * SET_VRING_KICK: the ring runs from now on, and has to be looked at once without waiting for a kick. Comes again
    * when the front end replaces the kick descriptor of a running ring.

@@ -19,6 +19,7 @@ import {
   SERVED_PROTOCOL_FEATURES,
   type Session,
 } from '../../src/vhost-user/index.ts';
+import type { VirtqueueKind } from '../../src/virtio/index.ts';
 
 /** Virtio 26, 28, 29, 30 and 32. */
 export const FEATURES = 0x1_7400_0000n;
@@ -53,6 +54,10 @@ export class FakeBackEnd implements BackEnd {
 
   setFeatures(_session: Session, features: bigint): void {
     this.#note(`setFeatures 0x${features.toString(16)}`);
+  }
+
+  goOnAt(_session: Session, _index: number, _kind: VirtqueueKind, base: number): number {
+    return base;
   }
 
   startRing(_session: Session, ring: Ring): void {

@@ -1,5 +1,5 @@
 import { type DirtyLog, GuestMemory, type Region, type RegionPlace } from '../../memory/index.ts';
-import type { VirtqueueKind } from '../../virtio/index.ts';
+import { initialBase, type VirtqueueKind } from '../../virtio/index.ts';
 import type { BackEnd, Session } from '../backend.ts';
 import { ProtocolFeature, VirtioFeature } from '../constants.ts';
 import { RequestError } from '../errors.ts';
@@ -39,6 +39,12 @@ export class Context implements Disposable {
   /** How the rings that start now lie in memory. */
   get kind(): VirtqueueKind {
     return (this.features & VirtioFeature.RING_PACKED) === 0n ? 'split' : 'packed';
+  }
+
+  /** Whether rings that start later may be packed, as far as the front end has said. */
+  get mayBePacked(): boolean {
+    const features = this.features === 0n ? this.backEnd.profile.features : this.features;
+    return (features & VirtioFeature.RING_PACKED) !== 0n;
   }
 
   /** Whether `feature` has been negotiated. */
@@ -94,11 +100,14 @@ export class Context implements Disposable {
 
   /** Start `ring` as the features have it, its unfinished requests written down where the front end wants that. */
   startRing(ring: RingState): void {
+    const { kind } = this;
+    const { index, base = initialBase(kind) } = ring;
     ring.start({
       memory: this.memory,
-      kind: this.kind,
+      kind,
       features: this.features,
-      inflight: this.#inflight?.part(ring.index, this.kind),
+      base: this.backEnd.goOnAt(this.session, index, kind, base),
+      inflight: this.#inflight?.part(index, kind),
       mayLeaveInflight: this.has('GET_VRING_BASE_INFLIGHT'),
     });
   }

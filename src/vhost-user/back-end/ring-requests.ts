@@ -1,18 +1,19 @@
 import { type Fd, signalEventfd } from '../../sys/index.ts';
 import { initialBase } from '../../virtio/index.ts';
-import { VirtioFeature, VringFd } from '../constants.ts';
+import { VringFd } from '../constants.ts';
 import { RequestError } from '../errors.ts';
 import { u64Payload, vringAddr, vringState } from '../payloads.ts';
 import type { Context } from './context.ts';
 import { type Answer, type Request, takeFd } from './request.ts';
 import { type RingState, refuseBase, requireEventfd } from './ring-state.ts';
 
-/** `u32 ring, u32 entries` */
+/** `u32 ring, u32 entries`: a power of two, unless the ring is packed. */
 export function setRingSize(context: Context, { payload }: Request): undefined {
   const { index, num } = vringState.decode(payload);
   const ring = context.stoppedRing(index);
   const { maxQueueSize } = context.backEnd.profile;
-  if (num === 0 || num > maxQueueSize || (num & (num - 1)) !== 0)
+  const even = (num & (num - 1)) === 0 || context.mayBePacked;
+  if (num === 0 || num > maxQueueSize || !even)
     throw new RequestError(
       'ERR_RING_SIZE',
       `Ring ${index} with ${num} entries, expected a power of two up to ${maxQueueSize}`,
@@ -40,9 +41,7 @@ export function setRingAddresses(context: Context, { payload }: Request): undefi
 export function setRingBase(context: Context, { payload }: Request): undefined {
   const { index, num } = vringState.decode(payload);
   const ring = context.stoppedRing(index);
-  const { features } = context.backEnd.profile;
-  const mayBePacked = context.features === 0n && (features & VirtioFeature.RING_PACKED) !== 0n;
-  refuseBase(index, num, mayBePacked ? 'packed' : context.kind);
+  refuseBase(index, num, context.mayBePacked ? 'packed' : 'split');
   ring.base = num;
 }
 

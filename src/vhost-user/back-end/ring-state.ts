@@ -2,7 +2,7 @@ import { readlinkSync } from 'node:fs';
 import type { DirtyLog, GuestMemory } from '../../memory/index.ts';
 import type { Fd } from '../../sys/index.ts';
 import {
-  initialBase,
+  PackedQueue,
   type RingMemory,
   ringLengths,
   SplitQueue,
@@ -28,6 +28,8 @@ export interface RingStart {
   readonly memory: GuestMemory;
   readonly kind: VirtqueueKind;
   readonly features: bigint;
+  /** Where it goes on, in the form of its kind. */
+  readonly base: number;
   /** Where it writes down what it has taken. */
   readonly inflight: Uint8Array | undefined;
   /** Whether the front end lets rings stop with unfinished requests, once it keeps note of them. */
@@ -103,13 +105,13 @@ export class RingState implements Ring, Disposable {
     else this.queue.logTo(log, address);
   }
 
-  /** Make the queue, at the base that the front end set. */
-  start({ memory, kind, features, inflight, mayLeaveInflight }: RingStart): void {
+  /** Make the queue. Throws where it cannot be made of what the front end has set. */
+  start({ memory, kind, features, base, inflight, mayLeaveInflight }: RingStart): void {
     if (this.size === 0)
       throw new RequestError('ERR_NOT_NOW', `Ring ${this.index} cannot start before SET_VRING_NUM`);
-    const base = this.base ?? initialBase(kind);
     refuseBase(this.index, base, kind);
-    this.queue = new SplitQueue(memory, this.locate(memory, kind), {
+    const Queue = kind === 'packed' ? PackedQueue : SplitQueue;
+    this.queue = new Queue(memory, this.locate(memory, kind), {
       size: this.size,
       base,
       eventIdx: (features & VirtioFeature.EVENT_IDX) !== 0n,
