@@ -16,6 +16,8 @@ export interface DriverOptions {
   readonly waiting?: Waiting;
   /** Longest wait for an answer, in milliseconds; 10 s unless given. */
   readonly deadline?: number;
+  /** Packed rings in place of split ones; the back end has to offer them. */
+  readonly packed?: boolean;
   /** Requests described in tables of their own. */
   readonly indirect?: boolean;
   /** Notifications by event index. */

@@ -178,8 +178,14 @@ export class FrontEnd implements Disposable {
     const { channel, agreement } = this.#connection;
     agreement.need('INFLIGHT_SHMFD', 'requests in flight cannot be noted');
     const region = getInflight(channel, shape);
-    if (region !== undefined) this.#giveInflight(region);
-    return region;
+    if (region === undefined) return undefined;
+    try {
+      this.#giveInflight(region);
+      return region;
+    } catch (error) {
+      region[Symbol.dispose]();
+      throw error;
+    }
   }
 
   /** Hand over the region that another back end, or an earlier life of this one, has noted its requests in. */
