@@ -22,8 +22,6 @@ export interface DriverOptions {
   readonly indirect?: boolean;
   /** Notifications by event index. */
   readonly eventIdx?: boolean;
-  /** Packed queues in place of split ones. */
-  readonly packed?: boolean;
   /** Virtio features of the device to accept where they are offered, beside the transport's. */
   readonly features?: bigint;
   /** Keep what the back end notes about requests in flight, for one that dies and comes back. */
