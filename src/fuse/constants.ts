@@ -102,6 +102,7 @@ export const InitFlag = {
   initExtended: 1n << 30n,
   securityContext: 1n << 32n,
   createSupplementaryGroup: 1n << 34n,
+  directIoAllowMmap: 1n << 36n,
   noExportSupport: 1n << 38n,
   allowIdmap: 1n << 40n,
 } as const;
@@ -132,13 +133,27 @@ export const WriteFlag = { cache: 1, lockOwner: 2, killPrivileges: 4 } as const;
 export const OPEN_KILL_PRIVILEGES = 1;
 
 /** Bits of `open_flags` in the reply to OPEN. */
-export const OpenReply = { keepCache: 1 << 1, noFlush: 1 << 5, parallelDirectWrites: 1 << 6 } as const;
+export const OpenReply = {
+  directIo: 1 << 0,
+  keepCache: 1 << 1,
+  noFlush: 1 << 5,
+  parallelDirectWrites: 1 << 6,
+} as const;
 
 /** Bits of `release_flags`. */
 export const ReleaseFlag = { flush: 1, unlockFlock: 2 } as const;
 
 /** Bit of `lk_flags`: the lock is one of flock(2). */
 export const LOCK_FLOCK = 1;
+
+/** Bit of `flags` in FSYNC: contents alone. */
+export const FSYNC_DATA_ONLY = 1;
+
+/** Bit of `flags` in attributes: another file system begins here. */
+export const ATTRIBUTE_SUBMOUNT = 1;
+
+/** The type of the extension with the groups of who makes a file. */
+export const EXTENSION_GROUPS = 32;
 
 /** Types of request extensions from here on are not security contexts. */
 export const EXTENSION_FIRST_TYPE = 32;

@@ -26,7 +26,10 @@ export {
   type SetattrChange,
 } from './client/request.ts';
 export {
+  ATTRIBUTE_SUBMOUNT,
   EXTENSION_FIRST_TYPE,
+  EXTENSION_GROUPS,
+  FSYNC_DATA_ONLY,
   FUSE_MAJOR,
   FUSE_MINOR,
   FUSE_MINOR_OLDEST,
@@ -56,8 +59,10 @@ export type { AnswerBytes, RequestBytes } from './server/bytes.ts';
 export { Exchange, Outcome, writeStatus } from './server/exchange.ts';
 export {
   type FileAttributes,
+  putAttributesFront,
   putAttributesReply,
   putEntry,
+  putEntryFront,
   putNoEntry,
   putStatxReply,
 } from './server/reply.ts';

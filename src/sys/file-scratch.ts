@@ -28,6 +28,8 @@ export const fileScratch = {
   how: area(256, 24),
   /** An empty path: the call is about the descriptor itself. Stays zero. */
   empty: area(288, 8),
+  /** The path of a directory itself. */
+  dot: area(296, 8),
   /** Two of struct timespec: when it was read, when it was modified. */
   times: area(320, 32),
   /** struct statfs. */
@@ -38,6 +40,8 @@ export const fileScratch = {
   link: area(672, 32),
   /** Two offsets of copy_file_range. */
   offsets: area(704, 16),
+  /** Capabilities of the thread: a header and two sets of three words. */
+  capabilities: area(736, 32),
   /** A name or path that is not one of a request's. */
   name: area(1024, 3072),
   /** An array of struct iovec. */
@@ -45,3 +49,5 @@ export const fileScratch = {
   /** Whatever is long. */
   buffer: area(BUFFER_AT, BUFFER_LENGTH),
 } as const;
+
+fileScratch.dot.bytes[0] = 0x2e;

@@ -127,6 +127,7 @@ export function appendVectors(fd: number, count: number): number {
   return answer(libc.pwritev2(fd, vectors.address, count, 0, RWF_APPEND));
 }
 
+/** mkdir(2). */
 export function makeDirectory(dir: number, name: number, mode: number): number {
   return answer(libc.mkdirat(dir, name, mode));
 }
@@ -136,14 +137,17 @@ export function makeNode(dir: number, name: number, mode: number, device: number
   return answer(libc.mknodat(dir, name, mode, device));
 }
 
+/** A further name for what `fd` is open on: link(2). */
 export function makeLink(fd: number, dir: number, name: number): number {
   return answer(libc.linkat(AT_FDCWD, linkOf(fd), dir, name, AT_SYMLINK_FOLLOW));
 }
 
+/** symlink(2): `target` is the address of a text that is closed by a NUL. */
 export function makeSymlink(target: number, dir: number, name: number): number {
   return answer(libc.symlinkat(target, dir, name));
 }
 
+/** unlink(2), or rmdir(2) for a directory. */
 export function removeName(dir: number, name: number, directory: boolean): number {
   return answer(libc.unlinkat(dir, name, directory ? AT_REMOVEDIR : 0));
 }
@@ -173,10 +177,12 @@ export function changeTimes(fd: number): number {
   return answer(libc.utimensat(fd, empty.address, times.address, AT_EMPTY_PATH));
 }
 
+/** ftruncate(2). */
 export function truncateFile(fd: number, size: number): number {
   return answer(libc.ftruncate(fd, size));
 }
 
+/** fallocate(2). */
 export function allocateFile(fd: number, mode: number, offset: number, length: number): number {
   return answer(libc.fallocate(fd, mode, offset, length));
 }
@@ -239,6 +245,7 @@ export function listAttributes(fd: number, into: number, size: number): number {
   return answer(libc.listxattr(linkOf(fd), into, size));
 }
 
+/** removexattr(2). */
 export function removeAttribute(fd: number, name: number): number {
   return answer(libc.removexattr(linkOf(fd), name));
 }

@@ -1,5 +1,6 @@
 /** The only door to the kernel: descriptors, mappings, eventfds, unix sockets that carry descriptors, poll. */
 export { pinThread } from './affinity.ts';
+export { ownFileMask, raiseDescriptorLimit, ThreadCredentials } from './credentials.ts';
 export {
   blockDeviceSize,
   discardBlocks,

@@ -1,5 +1,8 @@
-/** A file system in memory that a guest mounts by virtio-fs, and that moves with the guest. */
+/** A file system in memory, or a directory of the host, that a guest mounts by virtio-fs, and that moves with the guest. */
 export { createFsDevice } from './create.ts';
 export { FsDevice } from './device.ts';
-export { type FsOptions, fsOptions } from './options.ts';
+export { createDirectoryFsDevice } from './directory/create.ts';
+export { DirectoryFsDevice } from './directory/device.ts';
+export { type DirectoryFsOptions, directoryFsOptions } from './directory/options.ts';
+export { type CommonOptions, type FsOptions, fsOptions } from './options.ts';
 export type { FsDeviceSettings } from './serving/fuse-device.ts';

@@ -60,6 +60,26 @@ function putAttributes(x: Exchange, offset: number, file: FileAttributes): void 
 }
 
 /**
+ * Put the front of an entry into the reply, `offset` behind its header: which node it is, and for how many seconds the
+ * guest may keep name and attributes. Returns where the attributes go, behind the header.
+ */
+export function putEntryFront(
+  x: Exchange,
+  offset: number,
+  node: number,
+  generation: number,
+  entrySeconds: number,
+  attributeSeconds: number,
+): number {
+  x.put64(offset + EntryOut.offsets.node, node);
+  x.put64(offset + EntryOut.offsets.generation, generation);
+  x.put64(offset + EntryOut.offsets.entryValid, entrySeconds);
+  x.put64(offset + EntryOut.offsets.attributesValid, attributeSeconds);
+  x.put64(offset + EntryOut.offsets.entryValidNanos, 0);
+  return offset + ENTRY_ATTRIBUTES;
+}
+
+/**
  * Put an entry into the reply, `offset` behind its header. The guest may keep name and attributes for the given seconds.
  * Returns the body length.
  */
@@ -71,12 +91,7 @@ export function putEntry(
   entrySeconds: number,
   attributeSeconds: number,
 ): number {
-  x.put64(offset + EntryOut.offsets.node, file.ino);
-  x.put64(offset + EntryOut.offsets.generation, generation);
-  x.put64(offset + EntryOut.offsets.entryValid, entrySeconds);
-  x.put64(offset + EntryOut.offsets.attributesValid, attributeSeconds);
-  x.put64(offset + EntryOut.offsets.entryValidNanos, 0);
-  putAttributes(x, offset + ENTRY_ATTRIBUTES, file);
+  putAttributes(x, putEntryFront(x, offset, file.ino, generation, entrySeconds, attributeSeconds), file);
   return offset + EntryOut.size;
 }
 
@@ -89,10 +104,15 @@ export function putNoEntry(x: Exchange, entrySeconds: number): number {
 
 /** The body of a reply to GETATTR and SETATTR. Returns its length. */
 export function putAttributesReply(x: Exchange, file: FileAttributes, attributeSeconds: number): number {
+  putAttributes(x, putAttributesFront(x, attributeSeconds), file);
+  return AttributesOut.size;
+}
+
+/** The front of a reply to GETATTR and SETATTR. Returns where the attributes go, behind the header. */
+export function putAttributesFront(x: Exchange, attributeSeconds: number): number {
   x.put64(AttributesOut.offsets.attributesValid, attributeSeconds);
   x.put64(AttributesOut.offsets.attributesValidNanos, 0);
-  putAttributes(x, REPLY_ATTRIBUTES, file);
-  return AttributesOut.size;
+  return REPLY_ATTRIBUTES;
 }
 
 /** Everything of struct statx that stat(2) has too, and the time of birth. */

@@ -1,5 +1,18 @@
+import { OpenMode } from '../../../sys/index.ts';
 import { OpenFile, OpenFlag } from '../tree/handles.ts';
 import type { HostInode } from './inode.ts';
+
+const { accessMode, sync, dataSync, noAtime, nonBlock } = OpenMode;
+const KEPT = accessMode | sync | dataSync | noAtime;
+
+/**
+ * Of the flags of open(2) that the guest gave those that a descriptor here is opened with. Making and truncating are done
+ * once; O_APPEND is the device's matter, since what a mapping is written back by has an offset; O_DIRECT would want memory
+ * that is aligned. O_NONBLOCK, so that another program's lease on the file does not hold the device up.
+ */
+export function hostFlags(flags: number): number {
+  return (flags & KEPT) | nonBlock;
+}
 
 /** A file that the guest has open, and the descriptor by which it is open here; -1 where the file was lost in a move. */
 export class HostFile extends OpenFile<HostInode> {

@@ -152,6 +152,13 @@ export class InodeTable implements Disposable {
     inode.removed = false;
   }
 
+  /** The directory that `inode` was seen in last, if it is there still. */
+  parentOf(inode: HostInode): HostInode | undefined {
+    const { parent } = inode;
+    const dir = parent === undefined ? -1 : this.descriptor(parent);
+    return dir >= 0 && statusAt(dir, nameAddress(inode)) === 0 && inode.isDescribed ? parent : undefined;
+  }
+
   /** Forget where `inode` was seen. */
   displace(inode: HostInode): void {
     const { parent } = inode;

@@ -1,20 +1,36 @@
 import { FerryError, SystemError } from '../../../errors.ts';
-import { closeFile, errnoName, OpenMode, openPath, reopen } from '../../../sys/index.ts';
+import {
+  closeFile,
+  errnoName,
+  OpenMode,
+  openPath,
+  reopen,
+  type ThreadCredentials,
+} from '../../../sys/index.ts';
 import { LockTable } from '../locks/table.ts';
 import type { Served } from '../serving/serving.ts';
 import type { FuseSession } from '../tree/file-system.ts';
 import type { DescriptorBudget } from './budget.ts';
+import type { CachePolicy } from './cache.ts';
 import { HostDirectory, HostFile } from './handles.ts';
 import type { HostInode } from './inode.ts';
 import { InodeTable } from './inode-table.ts';
+
+/** How a directory is shared. */
+export interface ShareSetup {
+  /** The path that it was opened by. */
+  readonly path: string;
+  readonly budget: DescriptorBudget;
+  readonly credentials: ThreadCredentials;
+  readonly cache: CachePolicy;
+}
 
 /**
  * A directory of the host as one guest refers to it: inodes, handles, locks, the session. Nothing here is contents; those
  * are the host's. It owns every descriptor that it holds.
  */
 export class Share implements Served, Disposable {
-  /** The path that it was opened by, for messages. */
-  readonly path: string;
+  readonly setup: ShareSetup;
   readonly inodes: InodeTable;
   /** By handle. */
   readonly files = new Map<number, HostFile>();
@@ -28,33 +44,31 @@ export class Share implements Served, Disposable {
   /** The shared directory, open for reading. */
   readonly mount: number;
   readonly #budget: DescriptorBudget;
-  readonly #privileged: boolean;
 
-  /** Share what `rootFd` points at, which it owns from now on. `privileged`: files can be opened by file handle. */
-  private constructor(path: string, rootFd: number, budget: DescriptorBudget, privileged: boolean) {
-    this.path = path;
-    this.#budget = budget;
-    this.#privileged = privileged;
+  /** Share what `rootFd` points at, which it owns from now on. */
+  private constructor(setup: ShareSetup, rootFd: number) {
+    this.setup = setup;
+    this.#budget = setup.budget;
     this.mount = reopen(rootFd, OpenMode.readOnly | OpenMode.directory);
     if (this.mount < 0) {
       closeFile(rootFd);
-      throw cannotShare(path, -this.mount);
+      throw cannotShare(setup.path, -this.mount);
     }
-    this.inodes = new InodeTable(rootFd, this.mount, budget, privileged);
+    this.inodes = new InodeTable(rootFd, this.mount, setup.budget, setup.credentials.canOpenHandles);
   }
 
-  /** Share the directory at `path`. Throws `ERR_FS_DIRECTORY` where it cannot be opened. */
-  static open(path: string, budget: DescriptorBudget, privileged: boolean): Share {
-    const rootFd = openPath(path);
-    if (rootFd < 0) throw cannotShare(path, -rootFd);
-    return new Share(path, rootFd, budget, privileged);
+  /** Share the directory at the path in `setup`. Throws `ERR_FS_DIRECTORY` where it cannot be opened. */
+  static open(setup: ShareSetup): Share {
+    const rootFd = openPath(setup.path);
+    if (rootFd < 0) throw cannotShare(setup.path, -rootFd);
+    return new Share(setup, rootFd);
   }
 
   /** The same directory once more, without anything that a guest refers to. Throws `ERR_FS_DIRECTORY`. */
   beside(): Share {
-    const rootFd = reopen(this.inodes.root.fd, OpenMode.path | OpenMode.directory);
-    if (rootFd < 0) throw cannotShare(this.path, -rootFd);
-    return new Share(this.path, rootFd, this.#budget, this.#privileged);
+    const rootFd = reopen(this.root.fd, OpenMode.path | OpenMode.directory);
+    if (rootFd < 0) throw cannotShare(this.setup.path, -rootFd);
+    return new Share(this.setup, rootFd);
   }
 
   get root(): HostInode {

@@ -1,0 +1,117 @@
+import type { Device, DeviceContext, Handled, Request, Staged } from '../../../device/index.ts';
+import {
+  EXCHANGE_SCRATCH,
+  FUSE_MINOR,
+  FUSE_MINOR_OLDEST,
+  InitFlag,
+  MAX_TRANSFER,
+} from '../../../fuse/index.ts';
+import type { RecordReader, RecordWriter } from '../../../state/index.ts';
+import { type Mapping, mapAnonymous } from '../../../sys/index.ts';
+import { type FsDeviceSettings, FuseDevice } from '../serving/fuse-device.ts';
+import { LOCK_FLAGS } from '../serving/init.ts';
+import { cachePolicies } from './cache.ts';
+import { operations, readOnlyOperations } from './operations/table.ts';
+import type { DirectoryFsOptions } from './options.ts';
+import type { Share } from './share.ts';
+import { loadShare } from './state/load.ts';
+import type { LoadedShare } from './state/loaded-share.ts';
+import { saveShare } from './state/save.ts';
+import { SECTION_ORDER } from './state/sections.ts';
+
+/**
+ * The FUSE_INIT flags that the device agrees to where the guest's kernel offers them, beside those of the cache policy.
+ * Not among them, on purpose:
+ *
+ * - WRITEBACK_CACHE: what write(2) returned for is with the host's kernel, and survives a guest that is reset or killed.
+ * - EXPORT_SUPPORT: a node that the guest has forgotten cannot be found again by its number.
+ * - NO_OPEN and NO_OPENDIR: handles carry flags and positions.
+ * - POSIX_ACL and SECURITY_CTX: they mean something to the host, and the guest's kernel would not go by them.
+ * - DAX, passthrough, io_uring: nothing here for them to work on.
+ */
+const OFFERED =
+  InitFlag.asyncRead |
+  InitFlag.atomicTruncate |
+  InitFlag.bigWrites |
+  InitFlag.readdirplus |
+  InitFlag.readdirplusAuto |
+  InitFlag.asyncDirectIo |
+  InitFlag.parallelDirectoryOperations |
+  InitFlag.maxPages |
+  InitFlag.cacheSymlinks |
+  InitFlag.submounts |
+  InitFlag.handleKillPrivilegesV2 |
+  InitFlag.setxattrExtended |
+  InitFlag.initExtended |
+  InitFlag.createSupplementaryGroup |
+  InitFlag.allowIdmap;
+
+/** Flags that another device of this kind may have agreed to: also those of other cache policies. */
+const KNOWN = Object.values(cachePolicies).reduce((all, { offers }) => all | offers, OFFERED | LOCK_FLAGS);
+
+/** A directory of the host, served over virtio-fs. */
+export class DirectoryFsDevice extends FuseDevice<Share> implements Device {
+  readonly identity = this.identityOf('fs-directory');
+  readonly sections = SECTION_ORDER;
+  readonly #area: Mapping;
+  readonly #options: Pick<DirectoryFsOptions, 'identity' | 'onMismatch'>;
+  #context: DeviceContext | undefined;
+
+  /** Serves `share`, which it owns from now on. */
+  constructor(share: Share, settings: FsDeviceSettings & Omit<DirectoryFsOptions, 'tag'>) {
+    const area = mapAnonymous(EXCHANGE_SCRATCH, 'requests to a shared directory');
+    const table = settings.readOnly ? readOnlyOperations : operations;
+    super(share, table, OFFERED | share.setup.cache.offers, settings, area);
+    this.#area = area;
+    this.#options = settings;
+  }
+
+  /** What is shared; another one once state was loaded. */
+  get share(): Share {
+    return this.serving.fileSystem;
+  }
+
+  attach(context: DeviceContext): void {
+    this.#context = context;
+  }
+
+  override handle(request: Request): Handled {
+    this.serving.fileSystem.inodes.makeRoom();
+    return super.handle(request);
+  }
+
+  save(records: RecordWriter): void {
+    saveShare(this.share, records);
+  }
+
+  load(records: RecordReader): Staged {
+    const init = {
+      oldestMinor: FUSE_MINOR_OLDEST,
+      minor: FUSE_MINOR,
+      flags: KNOWN,
+      maxWrite: MAX_TRANSFER,
+      names: InitFlag,
+    };
+    let loaded: LoadedShare | undefined = loadShare(records, { ...this.#options, share: this.share, init });
+    return {
+      commit: () => {
+        if (loaded === undefined) return;
+        const before = this.share;
+        this.serving.forgetWaits();
+        this.serving.fileSystem = loaded.share;
+        for (const trouble of loaded.troubles) this.#context?.log(trouble);
+        loaded = undefined;
+        before[Symbol.dispose]();
+      },
+      [Symbol.dispose]: () => {
+        loaded?.[Symbol.dispose]();
+        loaded = undefined;
+      },
+    };
+  }
+
+  [Symbol.dispose](): void {
+    this.share[Symbol.dispose]();
+    this.#area[Symbol.dispose]();
+  }
+}
