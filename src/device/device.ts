@@ -52,7 +52,7 @@ export interface DeviceContext {
   watch(fd: Fd, events: number, callback: (ready: number) => void): Disposable;
   /** The configuration space has changed: the driver is told, once, when it runs next. */
   configChanged(): void;
-  /** Milliseconds on a clock that only goes forward. */
+  /** Milliseconds on a clock that only goes forward, as it stood a few requests ago at most. */
   now(): number;
 }
 
@@ -125,6 +125,11 @@ export interface Device extends Partial<Disposable> {
    * Nothing of the new driver has been handled yet.
    */
   reset?(): void;
+  /**
+   * The operator says that what the device stands for may have another size now, such as the image behind a disk: look, and
+   * say `configChanged` where the driver has to know. Returns the size in bytes.
+   */
+  resize?(): number;
   /** Write the state of the suspended device. May be called again, and must not change the state. */
   save(records: RecordWriter): void;
   /** Build the incoming state beside the live one, reading records to the end. Throws where it makes no sense. */

@@ -23,6 +23,8 @@ export interface Window {
   /** The first address after the window. */
   readonly end: number;
   readonly bytes: Uint8Array<ArrayBuffer>;
+  /** The same memory in words of four bytes; undefined where it does not begin at one. */
+  readonly words: Uint32Array<ArrayBuffer> | undefined;
   /** Where `bytes[0]` lies in this process. */
   readonly address: number;
 }
@@ -51,17 +53,24 @@ export class Region implements RegionPlace, Disposable {
     this.end = place.guestAddress + place.size;
     this.#mapping = mapping;
     this.bytes = new Uint8Array(mapping.buffer, delta, place.size);
-    this.windows = Array.from({ length: Math.ceil(place.size / WINDOW_SIZE) }, (_, i) => {
-      const bytes = this.bytes.subarray(i * WINDOW_SIZE, (i + 1) * WINDOW_SIZE);
-      const guestAddress = place.guestAddress + i * WINDOW_SIZE;
-      const address = mapping.address + delta + i * WINDOW_SIZE;
-      return { guestAddress, size: bytes.length, end: guestAddress + bytes.length, bytes, address };
-    });
+    this.windows = Array.from({ length: Math.ceil(place.size / WINDOW_SIZE) }, (_, i) =>
+      windowOn(
+        this.bytes.subarray(i * WINDOW_SIZE, (i + 1) * WINDOW_SIZE),
+        place.guestAddress + i * WINDOW_SIZE,
+        mapping.address + delta + i * WINDOW_SIZE,
+      ),
+    );
   }
 
   [Symbol.dispose](): void {
     this.#mapping[Symbol.dispose]();
   }
+}
+
+function windowOn(bytes: Uint8Array<ArrayBuffer>, guestAddress: number, address: number): Window {
+  const { buffer, byteOffset, length: size } = bytes;
+  const words = byteOffset % 4 === 0 ? new Uint32Array(buffer, byteOffset, size >> 2) : undefined;
+  return { guestAddress, size, end: guestAddress + size, bytes, words, address };
 }
 
 /** `region [0x0, 0xc0000)`, for messages. */

@@ -28,22 +28,27 @@ export class ChainLoader {
   load(chain: DescriptorChain, head: number, descriptors: Uint32Array): void {
     chain.clear(head, this.#memory);
     let table = descriptors;
+    let start = 0;
     let entries = this.#size;
     let left = entries;
     let index = head;
+    let inTable = false;
     for (;;) {
       if (index >= entries)
         throw new VirtqueueError('ERR_DESCRIPTOR_INDEX', `Not one of the ${entries} there are`, index);
       if (left-- === 0)
         throw new VirtqueueError('ERR_CHAIN_LENGTH', `The chain has more than ${entries} descriptors`, index);
-      const at = index * 4;
+      const at = start + index * 4;
       const guestAddress = table[at + 1]! * 0x1_0000_0000 + table[at]!;
       const length = table[at + 2]!;
       const word = table[at + 3]!;
       if ((word & F_INDIRECT) !== 0) {
-        if (table !== descriptors) throw indirectError('Within an indirect table', index);
+        if (inTable) throw indirectError('Within an indirect table', index);
         if ((word & F_NEXT) !== 0) throw indirectError('Another descriptor follows', index);
-        table = this.#enter(guestAddress, length, index);
+        const entered = this.#enter(guestAddress, length, index);
+        table = entered.words;
+        start = entered.start;
+        inTable = true;
         entries = length / 16;
         left = entries;
         index = 0;
@@ -76,9 +81,9 @@ export class ChainLoader {
   }
 
   /** All of an indirect table of a packed queue: `write` is the only flag that means something there. */
-  #loadTable(chain: DescriptorChain, table: Uint32Array, count: number): void {
+  #loadTable(chain: DescriptorChain, { words: table, start }: IndirectTable, count: number): void {
     for (let index = 0; index < count; index++) {
-      const at = index * 4;
+      const at = start + index * 4;
       const length = table[at + 2]!;
       if (length === 0) continue;
       const guestAddress = table[at + 1]! * 0x1_0000_0000 + table[at]!;
@@ -86,7 +91,7 @@ export class ChainLoader {
     }
   }
 
-  #enter(guestAddress: number, length: number, index: number): Uint32Array {
+  #enter(guestAddress: number, length: number, index: number): IndirectTable {
     const tables = this.#tables;
     if (tables === undefined) throw indirectError('Indirect descriptors were not negotiated', index);
     if (length === 0 || length % 16 !== 0 || length / 16 > tables.capacity)
@@ -94,9 +99,8 @@ export class ChainLoader {
         `A table of ${length} bytes, expected 1 to ${tables.capacity} descriptors of 16 bytes`,
         index,
       );
-    const copy = tables.copy(guestAddress, length);
-    if (copy === undefined) throw unmapped(guestAddress, length, index);
-    return copy;
+    if (!tables.open(guestAddress, length)) throw unmapped(guestAddress, length, index);
+    return tables;
   }
 
   #append(chain: DescriptorChain, guestAddress: number, length: number, write: boolean, index: number): void {
@@ -115,8 +119,7 @@ export class ChainLoader {
       const window = this.#memory.find(at);
       if (window === undefined) throw unmapped(guestAddress, length, index);
       const piece = Math.min(left, window.end - at);
-      const offset = at - window.guestAddress;
-      segments.push(window.bytes, offset, piece, at, window.address + offset);
+      segments.append(window, at - window.guestAddress, piece);
       at += piece;
       left -= piece;
     }

@@ -44,10 +44,10 @@ class Cursor {
     let { within } = this;
     let count = 0;
     for (let index = this.index; left > 0 && count < most; index++) {
-      const address = segments.addresses[index]!;
-      if (address === 0) return -1;
+      const { address } = segments.ranges[index]!;
+      if (address === undefined) return -1;
       const piece = Math.min(left, segments.lengths[index]! - within);
-      const start = address + within;
+      const start = address + segments.offsets[index]! + within;
       const at = count * 4;
       words[at] = start;
       words[at + 1] = start / WORD;
@@ -83,30 +83,24 @@ class Cursor {
 
 /** Reads the device-readable part of a descriptor chain in order, wherever its pieces lie in guest memory. */
 export class ChainReader extends Cursor {
-  /** Copy the next `length` bytes to `into` from `at` on. Returns how many there were: fewer at the end of the chain. */
-  read(into: Uint8Array, at = 0, length = into.length - at): number {
+  /**
+   * Copy the next `length` bytes to `into` from `at` on. Returns how many there were: fewer at the end of the chain.
+   * `words` is a view on all of `into` by words; with it small pieces are copied faster.
+   */
+  read(into: Uint8Array, at = 0, length = into.length - at, words?: Uint32Array): number {
     const { segments } = this;
     segments.validate();
     const wanted = Math.min(length, segments.total - this.at);
     let done = 0;
     while (done < wanted) {
       const piece = Math.min(wanted - done, segments.lengths[this.index]! - this.within);
-      copyBytes(
-        segments.bytes[this.index]!,
-        segments.offsets[this.index]! + this.within,
-        into,
-        at + done,
-        piece,
-      );
+      const from = segments.ranges[this.index]!;
+      const start = segments.offsets[this.index]! + this.within;
+      copyBytes(from.bytes, start, into, at + done, piece, from.words, words);
       this.step(piece);
       done += piece;
     }
     return done;
-  }
-
-  /** `read` with every argument given: the next `length` bytes go to `target` from `offset` on. */
-  copyTo(target: Uint8Array, offset: number, length: number): number {
-    return this.read(target, offset, length);
   }
 
   /** Pass over the next `length` bytes, at most to the end. Returns how many. */
@@ -147,31 +141,25 @@ export class ChainWriter extends Cursor {
     return this.#touched;
   }
 
-  /** Copy `length` bytes of `from`, from `at` on, into the chain. Returns how many fitted. */
-  write(from: Uint8Array, at = 0, length = from.length - at): number {
+  /**
+   * Copy `length` bytes of `from`, from `at` on, into the chain. Returns how many fitted. `words` is a view on all of
+   * `from` by words; with it small pieces are copied faster.
+   */
+  write(from: Uint8Array, at = 0, length = from.length - at, words?: Uint32Array): number {
     const { segments } = this;
     segments.validate();
     const wanted = Math.min(length, segments.total - this.at);
     let done = 0;
     while (done < wanted) {
       const piece = Math.min(wanted - done, segments.lengths[this.index]! - this.within);
-      copyBytes(
-        from,
-        at + done,
-        segments.bytes[this.index]!,
-        segments.offsets[this.index]! + this.within,
-        piece,
-      );
+      const to = segments.ranges[this.index]!;
+      const start = segments.offsets[this.index]! + this.within;
+      copyBytes(from, at + done, to.bytes, start, piece, words, to.words);
       this.step(piece);
       done += piece;
     }
     this.#extend();
     return done;
-  }
-
-  /** `write` with every argument given: `length` bytes of `source` from `offset` on go into the chain. */
-  copyFrom(source: Uint8Array, offset: number, length: number): number {
-    return this.write(source, offset, length);
   }
 
   /** Write `length` bytes of value `byte`. Returns how many fitted. */
@@ -183,7 +171,7 @@ export class ChainWriter extends Cursor {
     while (done < wanted) {
       const piece = Math.min(wanted - done, segments.lengths[this.index]! - this.within);
       const start = segments.offsets[this.index]! + this.within;
-      segments.bytes[this.index]!.fill(byte, start, start + piece);
+      segments.ranges[this.index]!.bytes.fill(byte, start, start + piece);
       this.step(piece);
       done += piece;
     }
@@ -206,7 +194,7 @@ export class ChainWriter extends Cursor {
     segments.validate();
     if (segments.total === 0) return;
     const last = segments.count - 1;
-    segments.bytes[last]![segments.offsets[last]! + segments.lengths[last]! - 1] = byte;
+    segments.ranges[last]!.bytes[segments.offsets[last]! + segments.lengths[last]! - 1] = byte;
     if (this.#written >= segments.total - 1) this.#written = segments.total;
     this.#touched = segments.total;
   }
@@ -225,7 +213,7 @@ export class ChainWriter extends Cursor {
     let left = this.#touched;
     for (let i = 0; i < segments.count && left > 0; i++) {
       const length = Math.min(left, segments.lengths[i]!);
-      log.mark(segments.guestAddresses[i]!, length);
+      log.mark(segments.guestAddress(i), length);
       left -= length;
     }
   }

@@ -6,6 +6,8 @@ export interface MappedRange {
   readonly size: number;
   /** `bytes[0]` lies at `guestAddress`. */
   readonly bytes: Uint8Array;
+  /** The same memory in words of four bytes, from its beginning; left out where it has none. */
+  readonly words?: Uint32Array | undefined;
   /** Where `bytes[0]` lies in this process, for system calls; left out where it is no mapped memory. */
   readonly address?: number;
 }
@@ -28,12 +30,10 @@ export class Segments {
   count = 0;
   /** Bytes in all segments together. */
   total = 0;
-  readonly bytes: Uint8Array[] = [];
+  /** What each piece is in, where it begins there, and how long it is. */
+  readonly ranges: MappedRange[] = [];
   readonly offsets: number[] = [];
   readonly lengths: number[] = [];
-  readonly guestAddresses: number[] = [];
-  /** Where each piece lies in this process; 0 for plain arrays, which no system call can be given. */
-  readonly addresses: number[] = [];
   #source: SegmentSource = PLAIN;
   #generation = 0;
 
@@ -45,19 +45,24 @@ export class Segments {
     this.#generation = source.generation;
   }
 
-  /**
-   * Append `length` bytes of `bytes` from `offset`, which the guest knows as `guestAddress` and this process as
-   * `address`. No bytes: no segment.
-   */
-  push(bytes: Uint8Array, offset = 0, length = bytes.length - offset, guestAddress = 0, address = 0): void {
-    if (length === 0) return;
+  /** Append the `length` bytes of `range` from its byte `offset` on; there is at least one. */
+  append(range: MappedRange, offset: number, length: number): void {
     const at = this.count++;
-    this.bytes[at] = bytes;
+    this.ranges[at] = range;
     this.offsets[at] = offset;
     this.lengths[at] = length;
-    this.guestAddresses[at] = guestAddress;
-    this.addresses[at] = address;
     this.total += length;
+  }
+
+  /** `append` of a plain array, whose byte `offset` the guest would know as `guestAddress`. Allocates. */
+  push(bytes: Uint8Array, offset = 0, length = bytes.length - offset, guestAddress = offset): void {
+    const range = { guestAddress: guestAddress - offset, size: bytes.length, bytes };
+    if (length > 0) this.append(range, offset, length);
+  }
+
+  /** Where the guest has the first byte of segment `index`. */
+  guestAddress(index: number): number {
+    return this.ranges[index]!.guestAddress + this.offsets[index]!;
   }
 
   /** A copy that stays as it is when this object is filled again. Allocates. */
@@ -65,14 +70,7 @@ export class Segments {
     const copy = new Segments();
     copy.clear(this.#source);
     copy.#generation = this.#generation;
-    for (let i = 0; i < this.count; i++)
-      copy.push(
-        this.bytes[i]!,
-        this.offsets[i]!,
-        this.lengths[i]!,
-        this.guestAddresses[i]!,
-        this.addresses[i]!,
-      );
+    for (let i = 0; i < this.count; i++) copy.append(this.ranges[i]!, this.offsets[i]!, this.lengths[i]!);
     return copy;
   }
 
@@ -86,16 +84,15 @@ export class Segments {
 
   #locateAgain(): void {
     for (let i = 0; i < this.count; i++) {
-      const guestAddress = this.guestAddresses[i]!;
+      const guestAddress = this.guestAddress(i);
       const range = this.#source.find(guestAddress);
       if (range === undefined || guestAddress + this.lengths[i]! > range.guestAddress + range.size)
         throw new VirtqueueError(
           'ERR_MEMORY_GONE',
           `The front end took away the memory at 0x${guestAddress.toString(16)} that this request lies in`,
         );
-      this.bytes[i] = range.bytes;
+      this.ranges[i] = range;
       this.offsets[i] = guestAddress - range.guestAddress;
-      this.addresses[i] = range.address === undefined ? 0 : range.address + this.offsets[i]!;
     }
     this.#generation = this.#source.generation;
   }

@@ -43,11 +43,11 @@ function checkChain(chain: DescriptorChain, guest: TestMemory): void {
   for (const { segments } of [chain.readable, chain.writable]) {
     let total = 0;
     for (let i = 0; i < segments.count; i++) {
-      const start = segments.guestAddresses[i]!;
+      const start = segments.guestAddress(i);
       const length = segments.lengths[i]!;
       const window = guest.memory.find(start)!;
       assert.ok(length > 0 && start + length <= window.end, `segment ${i} leaves its memory`);
-      assert.equal(segments.bytes[i], window.bytes);
+      assert.equal(segments.ranges[i], window);
       assert.equal(segments.offsets[i], start - window.guestAddress);
       total += length;
     }

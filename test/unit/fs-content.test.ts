@@ -20,7 +20,7 @@ class Sink implements ContentSink {
   constructor(room: number) {
     this.bytes = new Uint8Array(room).fill(0xee);
   }
-  copyFrom(source: Uint8Array, offset: number, length: number): number {
+  write(source: Uint8Array, offset: number, length: number): number {
     this.bytes.set(source.subarray(offset, offset + length), this.at);
     this.at += length;
     this.pieces++;
@@ -43,7 +43,7 @@ class Source implements ContentSource {
   get remaining(): number {
     return this.bytes.length - this.at;
   }
-  copyTo(target: Uint8Array, offset: number, length: number): number {
+  read(target: Uint8Array, offset: number, length: number): number {
     target.set(this.bytes.subarray(this.at, this.at + length), offset);
     this.at += length;
     return length;

@@ -60,7 +60,7 @@ function bytes({ content }: Inode): Uint8Array {
   const into = new Uint8Array(content!.size);
   let end = 0;
   content!.read(0, into.length, {
-    copyFrom(source, offset, length) {
+    write(source, offset, length) {
       into.set(source.subarray(offset, offset + length), end);
       end += length;
       return length;

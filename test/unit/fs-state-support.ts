@@ -119,7 +119,7 @@ export function put(content: FileContent, offset: number, bytes: Uint8Array): vo
     get remaining() {
       return bytes.length - at;
     },
-    copyTo(target, start, length) {
+    read(target, start, length) {
       target.set(bytes.subarray(at, at + length), start);
       at += length;
       return length;
@@ -133,7 +133,7 @@ function digest(content: FileContent): string {
   const hash = createHash('sha256');
   const zeroes = new Uint8Array(65536);
   const sink: ContentSink = {
-    copyFrom(source, offset, length) {
+    write(source, offset, length) {
       hash.update(source.subarray(offset, offset + length));
       return length;
     },

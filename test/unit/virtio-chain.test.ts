@@ -69,8 +69,8 @@ test('a writer puts bytes in order, within its segments only, and counts them', 
       }
       assert.deepEqual(contents(segments), expected);
       for (let i = 0; i < segments.count; i++) {
-        assert.deepEqual([...segments.bytes[i]!.subarray(0, 3)], [0xee, 0xee, 0xee]);
-        assert.deepEqual([...segments.bytes[i]!.subarray(-4)], [0xee, 0xee, 0xee, 0xee]);
+        assert.deepEqual([...segments.ranges[i]!.bytes.subarray(0, 3)], [0xee, 0xee, 0xee]);
+        assert.deepEqual([...segments.ranges[i]!.bytes.subarray(-4)], [0xee, 0xee, 0xee, 0xee]);
       }
     }),
   );
@@ -87,7 +87,7 @@ test('bytes are copied to and from beyond 4 GiB of another memory', () => {
     assert.deepEqual(large.bytes.slice(far, far + length), whole);
     assert.equal(large.bytes[77], 0);
     const back = counting([length]);
-    back.bytes[0]!.fill(0);
+    back.ranges[0]!.bytes.fill(0);
     new ChainWriter(back).write(large.bytes, far, length);
     assert.deepEqual(contents(back), whole);
   }
@@ -142,4 +142,38 @@ test('a deferred request follows its memory to a new mapping, and is refused onc
   source.generation++;
   range = undefined;
   assert.throws(() => deferred.writable.fill(0, 1), { code: 'ERR_MEMORY_GONE' });
+});
+
+test('with views by words the same bytes are copied, wherever they begin and end', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.tuple(fc.nat(9), fc.integer({ min: 1, max: 300 })), { minLength: 1, maxLength: 5 }),
+      fc.nat(9),
+      (pieces, at) => {
+        const memory = new Uint8Array(2048).map((_, i) => i * 7);
+        const range = { guestAddress: 0, size: 2048, bytes: memory, words: new Uint32Array(memory.buffer) };
+        const segments = new Segments();
+        let next = 0;
+        for (const [gap, length] of pieces) {
+          segments.append(range, next + gap, length);
+          next += gap + length;
+        }
+        const expected = contents(segments);
+        const into = new Uint8Array(2048).fill(0xee);
+        new ChainReader(segments).read(into, at, segments.total, new Uint32Array(into.buffer));
+        assert.deepEqual(into.slice(at, at + segments.total), expected);
+        assert.ok(into.subarray(0, at).every((byte) => byte === 0xee));
+        assert.ok(into.subarray(at + segments.total).every((byte) => byte === 0xee));
+        const outside = memory.slice();
+        for (let i = 0; i < segments.count; i++)
+          outside.fill(0, segments.offsets[i], segments.offsets[i]! + segments.lengths[i]!);
+        const from = into.map((byte) => byte ^ 0xff);
+        new ChainWriter(segments).write(from, at, segments.total, new Uint32Array(from.buffer));
+        assert.deepEqual(contents(segments), from.slice(at, at + segments.total));
+        for (let i = 0; i < segments.count; i++)
+          memory.fill(0, segments.offsets[i], segments.offsets[i]! + segments.lengths[i]!);
+        assert.deepEqual(memory, outside);
+      },
+    ),
+  );
 });

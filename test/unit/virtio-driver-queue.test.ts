@@ -193,7 +193,7 @@ test('answers in any order go to the requests they are for, lap after lap', () =
             if (device.pop(chain)) taken.push(chain);
           } else if (taken.length > 0) {
             const [chain] = taken.splice(pick % taken.length, 1);
-            const place = chain!.writable.segments.guestAddresses[0]!;
+            const place = chain!.writable.segments.guestAddress(0);
             chain!.writable.write(Uint8Array.of(7), 0, 1);
             device.complete(chain!);
             const slot = driver.collect();

@@ -156,7 +156,7 @@ class FileSource implements ContentSource {
     this.remaining = length;
   }
 
-  copyTo(target: Uint8Array, offset: number, length: number): number {
+  read(target: Uint8Array, offset: number, length: number): number {
     for (let done = 0; done < length; ) {
       const count = readAt(this.#fd, target.subarray(offset + done, offset + length), this.#at);
       if (count === 0)

@@ -81,7 +81,7 @@ export class Exchange {
       this.opcode = 0;
       return -Errno.EINVAL;
     }
-    readable.read(this.bytes, 0, Math.min(this.length, FIRST_PIECE));
+    readable.read(this.bytes, 0, Math.min(this.length, FIRST_PIECE), words);
     this.opcode = words[InHeader.offsets.opcode / 4]!;
     this.node = join(words[InHeader.offsets.node / 4]!, words[InHeader.offsets.node / 4 + 1]!);
     this.uid = words[InHeader.offsets.uid / 4]!;
@@ -208,7 +208,7 @@ export class Exchange {
   /** Write the header of a reply whose body of `length` bytes is written to the chain next, by whoever calls this. */
   begin(length: number): void {
     this.#header(OUT_HEADER + length, 0);
-    this.writable.write(this.reply, 0, OUT_HEADER);
+    this.writable.write(this.reply, 0, OUT_HEADER, this.replyWords);
   }
 
   /**
@@ -220,7 +220,7 @@ export class Exchange {
     const error = result > this.room ? -Errno.EINVAL : Math.min(result, 0);
     const length = error < 0 ? OUT_HEADER : OUT_HEADER + result;
     this.#header(length, error);
-    this.writable.write(this.reply, 0, length);
+    this.writable.write(this.reply, 0, length, this.replyWords);
   }
 
   #header(length: number, error: number): void {

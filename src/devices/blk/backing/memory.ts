@@ -64,7 +64,7 @@ export class MemoryBacking implements Backing {
     for (let done = 0; done < length; ) {
       const at = (offset + done) % WINDOW_SIZE;
       const piece = Math.min(length - done, WINDOW_SIZE - at);
-      into.copyFrom(this.#windows[Math.floor((offset + done) / WINDOW_SIZE)]!, at, piece);
+      into.write(this.#windows[Math.floor((offset + done) / WINDOW_SIZE)]!, at, piece);
       done += piece;
     }
     return length;
@@ -74,7 +74,7 @@ export class MemoryBacking implements Backing {
     for (let done = 0; done < length; ) {
       const at = (offset + done) % WINDOW_SIZE;
       const piece = Math.min(length - done, WINDOW_SIZE - at);
-      from.copyTo(this.#windows[Math.floor((offset + done) / WINDOW_SIZE)]!, at, piece);
+      from.read(this.#windows[Math.floor((offset + done) / WINDOW_SIZE)]!, at, piece);
       done += piece;
     }
     return length;

@@ -61,7 +61,7 @@ export class Work {
     if (this.operation !== Operation.write) return;
     const { readable } = this.deferred;
     readable.seek(HEADER_SIZE + this.#done);
-    readable.copyTo(buffer, at, this.length);
+    readable.read(buffer, at, this.length);
   }
 
   /** After a call that returned `result`: what was read goes from `buffer` to the guest. Returns an errno, or 0. */
@@ -76,7 +76,7 @@ export class Work {
     if (this.operation === Operation.read) {
       const { writable } = this.deferred;
       writable.seek(this.#done);
-      writable.copyFrom(buffer, at, result);
+      writable.write(buffer, at, result);
     }
     this.#done += result;
     if (this.#done === this.#ranges[this.#range]!.length) this.#range++;

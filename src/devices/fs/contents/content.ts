@@ -6,7 +6,7 @@ import { PageTable } from './table.ts';
 /** Where `read` puts what it finds; a `ChainWriter` is one. It must have room for all that is asked for. */
 export interface ContentSink {
   /** Append `length` bytes of `source` from `offset`. */
-  copyFrom(source: Uint8Array, offset: number, length: number): number;
+  write(source: Uint8Array, offset: number, length: number): number;
   /** Append `length` times `byte`. */
   fill(byte: number, length: number): number;
 }
@@ -16,7 +16,7 @@ export interface ContentSource {
   /** Bytes that are left. */
   readonly remaining: number;
   /** Take `length` bytes, put them into `target` at `offset`. */
-  copyTo(target: Uint8Array, offset: number, length: number): number;
+  read(target: Uint8Array, offset: number, length: number): number;
 }
 
 /** Pages of a file in a row, mapped to arena pages in a row; `written` is false where they were only reserved. */
@@ -79,7 +79,7 @@ export class FileContent {
       const run = table.run(page, pageAfter(end) - page);
       const count = Math.min(run * PAGE_SIZE - within, end - at);
       if (table.found === HOLE) sink.fill(0, count);
-      else sink.copyFrom(this.#arena.bytes, table.found * PAGE_SIZE + within, count);
+      else sink.write(this.#arena.bytes, table.found * PAGE_SIZE + within, count);
       at += count;
     }
     return end > offset ? end - offset : 0;
@@ -102,7 +102,7 @@ export class FileContent {
       const run = table.run(page, pageAfter(end) - page);
       const count = Math.min(run * PAGE_SIZE - within, end - at);
       this.#arena.touch(table.found, run);
-      source.copyTo(this.#arena.bytes, table.found * PAGE_SIZE + within, count);
+      source.read(this.#arena.bytes, table.found * PAGE_SIZE + within, count);
       at += count;
     }
     if (end > this.size) this.size = end;
