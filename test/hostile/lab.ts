@@ -59,6 +59,8 @@ export class Lab implements AsyncDisposable {
   readonly #ram: Mapping;
   readonly #kick = createEventfd('kick');
   readonly #call = createEventfd('call');
+  /** Signalled when the device finds ring 1 broken; for whoever passes it with SET_VRING_ERR. */
+  readonly error = createEventfd('error');
   readonly #poll = new PollSet(1);
   features = 0n;
   #protocolFeatures = 0n;
@@ -89,7 +91,7 @@ export class Lab implements AsyncDisposable {
     try {
       if (state !== 'new') this.#negotiate(front.connection);
       if (state === 'mapped' || state === 'running') this.#giveMemory(front.connection);
-      if (state === 'running') this.#startRing(front.connection);
+      if (state === 'running') this.startRing(front.connection);
       if (state === 'saving' || state === 'loading') this.#beginTransfer(front, state);
       return front;
     } catch (error) {
@@ -138,7 +140,8 @@ export class Lab implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const one of [this.#poll, this.#kick, this.#call, this.#ram, this.passed]) one[Symbol.dispose]();
+    for (const one of [this.#poll, this.#kick, this.#call, this.error, this.#ram, this.passed])
+      one[Symbol.dispose]();
     await this.served[Symbol.asyncDispose]();
   }
 
@@ -155,14 +158,15 @@ export class Lab implements AsyncDisposable {
     connection.send(message(Id.ADD_MEM_REG, regionBytes(0, RAM_SIZE, USER), PLAIN), [ram]);
   }
 
-  #startRing(connection: Connection): void {
+  /** Start ring 1 with nothing in it; one call descriptor, and `kick` in place of the usual one if given. */
+  startRing(connection: Connection, kick = this.#kick): void {
     const ring = RUNNING_RING;
     this.ring.clear();
     connection.send(message(Id.SET_VRING_NUM, ints(ring, SIZE), PLAIN));
     connection.send(message(Id.SET_VRING_BASE, ints(ring, 0), PLAIN));
     connection.send(message(Id.SET_VRING_ADDR, addressBytes(ring, USER + RING, SIZE), PLAIN));
     connection.send(message(Id.SET_VRING_CALL, u64(ring), PLAIN), [this.#call.number]);
-    connection.send(message(Id.SET_VRING_KICK, u64(ring), PLAIN), [this.#kick.number]);
+    connection.send(message(Id.SET_VRING_KICK, u64(ring), PLAIN), [kick.number]);
     connection.send(message(Id.SET_VRING_ENABLE, ints(ring, 1), PLAIN));
   }
 
