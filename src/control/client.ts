@@ -83,6 +83,15 @@ export class ControlClient implements AsyncDisposable {
     return flag(await this.#call('release', {}, options), 'released');
   }
 
+  /** Have the device look how large what it stands for is by now, such as the image behind a disk. Bytes. */
+  async resize(options?: ControlOptions): Promise<number> {
+    const result = await this.#call('resize', {}, options);
+    const bytes = isObject(result) ? result.bytes : undefined;
+    if (typeof bytes !== 'number')
+      throw new ControlError('ERR_CONTROL_MESSAGE', `The answer has ${JSON.stringify(bytes)} as its bytes`);
+    return bytes;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     if (this.#socket.closed) resolve();

@@ -14,6 +14,7 @@ export interface ControlTarget {
   abortTransfer(reason: string): Promise<boolean>;
   fence(epoch: number): Promise<void>;
   release(): Promise<boolean>;
+  resize(): Promise<number>;
 }
 
 export interface ControlServerOptions {
@@ -172,6 +173,7 @@ function methodsOf(
       },
     ],
     ['release', async () => ({ released: await target.release() })],
+    ['resize', async () => ({ bytes: await target.resize() })],
   ]);
 }
 

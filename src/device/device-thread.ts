@@ -44,6 +44,8 @@ function serveRequest(loop: DeviceLoop, request: ThreadRequest): unknown {
       return true;
     case 'release':
       return instance.release();
+    case 'resize':
+      return instance.resize();
     case 'stop':
       instance.abortTransfer('the process ends');
       loop.stop();

@@ -254,6 +254,15 @@ export class Instance implements BackEnd, Disposable {
     return fenced;
   }
 
+  /** Look how large what the device stands for is by now. Returns bytes; throws where it has no size that could change. */
+  resize(): number {
+    const { resize, identity } = this.#device;
+    if (resize === undefined)
+      throw new DeviceError('ERR_DEVICE', `The ${identity.name} device has no size that could change`);
+    this.#refuseWhileBusy('A resize');
+    return resize.call(this.#device);
+  }
+
   [Symbol.dispose](): void {
     this.#transfers.cancel('the process ends');
     this.#parkAll();

@@ -45,6 +45,8 @@ export interface Server extends AsyncDisposable {
   fence(epoch: number): Promise<void>;
   /** Rings may start again. Whether they could not. */
   release(): Promise<boolean>;
+  /** Have the device look how large what it stands for is by now. Bytes; rejects where that cannot change. */
+  resize(): Promise<number>;
   /** End in good order; resolves as `ended` does. */
   stop(): Promise<void>;
 }
@@ -155,6 +157,10 @@ class ThreadServer implements Server {
 
   async release(): Promise<boolean> {
     return this.#ask({ method: 'release' });
+  }
+
+  async resize(): Promise<number> {
+    return this.#ask({ method: 'resize' });
   }
 
   async stop(): Promise<void> {

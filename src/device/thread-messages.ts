@@ -27,6 +27,7 @@ export type ThreadRequest =
   | { readonly method: 'abort'; readonly reason: string }
   | { readonly method: 'fence'; readonly epoch: number }
   | { readonly method: 'release' }
+  | { readonly method: 'resize' }
   | { readonly method: 'stop' };
 
 /** What each request is answered with. */
@@ -35,6 +36,7 @@ export interface ThreadAnswers {
   readonly abort: boolean;
   readonly fence: true;
   readonly release: boolean;
+  readonly resize: number;
 }
 
 /**

@@ -42,6 +42,7 @@ function target(changes: Partial<ControlTarget> = {}): ControlTarget {
     abortTransfer: async () => true,
     fence: async () => undefined,
     release: async () => false,
+    resize: async () => 4096,
     ...changes,
   };
 }
@@ -74,7 +75,7 @@ async function exchange(path: string, bytes: string | Buffer, answers: number): 
 
 const line = (message: object) => `${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`;
 
-test('status, abort, fence and release', () =>
+test('status, abort, fence, release and resize', () =>
   served(
     async (path) => {
       await using client = await ControlClient.connect(path);
@@ -82,6 +83,7 @@ test('status, abort, fence and release', () =>
       assert.equal(await client.abortTransfer('tired'), true);
       await client.fence(5);
       assert.equal(await client.release(), false);
+      assert.equal(await client.resize(), 4096);
       assert.equal(statSync(path).mode & 0o777, 0o600);
     },
     {

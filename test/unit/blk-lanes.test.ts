@@ -1,0 +1,116 @@
+/** Calls that may wait for the storage: how they are handed out, and what is left of them when a queue is halted. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import { JobTable, Operation } from '../../src/devices/blk/lanes/job-table.ts';
+import { assertTurnsRed } from '../support/planted.ts';
+import { BlkGuest, header, type Sent, Type, testImage } from './blk-guest.ts';
+
+const MIB = 2 ** 20;
+
+describe('the table of jobs', () => {
+  it('gives each posted job to one lane, in order', () => {
+    const table = JobTable.create(4);
+    for (const job of [2, 0, 3]) table.post(job, Operation.read, job * 512, 512, false);
+    assert.deepEqual([table.take(), table.take(), table.take()], [2, 0, 3]);
+    assert.deepEqual([table.offset(3), table.length(3), table.operation(3)], [1536, 512, Operation.read]);
+    table.finish(0, -5);
+    assert.ok(table.isDone(0) && !table.isDone(2));
+    assert.equal(table.result(0), -5);
+    table.free(0);
+    assert.ok(!table.isDone(0));
+  });
+
+  it('calls a job off only before a lane has begun it', () => {
+    const table = JobTable.create(4);
+    table.post(0, Operation.write, 0, 512, true);
+    table.post(1, Operation.write, 0, 512, true);
+    table.post(2, Operation.write, 0, 512, true);
+    assert.equal(table.take(), 0);
+    assert.deepEqual([table.cancel(0), table.cancel(1), table.cancel(1)], [false, true, false]);
+    // The lane passes over it, and the device learns that it is free
+    assert.equal(table.take(), 2);
+    assert.ok(table.isDone(1));
+    assert.ok(!table.waitFor(0, 0));
+    table.finish(0, 512);
+    assert.ok(table.waitFor(0, 0));
+  });
+
+  it('goes on when its counters have wrapped around its ring many times', () => {
+    const table = JobTable.create(3);
+    for (let i = 0; i < 5000; i++) {
+      table.post(i % 3, Operation.flush, i, 0, false);
+      table.post((i + 1) % 3, Operation.flush, i, 0, false);
+      assert.deepEqual([table.take(), table.take()], [i % 3, (i + 1) % 3]);
+    }
+  });
+
+  it('sends lanes home', () => {
+    const table = JobTable.create(1);
+    table.addLane();
+    assert.ok(!table.waitForEnd(0));
+    table.stop();
+    assert.equal(table.take(), -1);
+    table.removeLane();
+    assert.ok(table.waitForEnd(0));
+  });
+});
+
+describe('halting', () => {
+  /** Which mebibytes of the image begin with 1. */
+  function written(path: string): number[] {
+    const image = readFileSync(path);
+    return Array.from({ length: 48 }, (_, i) => image[i * MIB]!);
+  }
+
+  it('leaves nothing behind that would be written later', () => {
+    using image = testImage(48 * MIB);
+    let sent: Sent[];
+    let atHalt: number[];
+    {
+      using guest = new BlkGuest({ path: image.path, cache: 'writethrough', lanes: 2 });
+      const bytes = new Uint8Array(16 + 4096).fill(1);
+      sent = Array.from({ length: 48 }, (_, i) => {
+        bytes.set(header(Type.out, i * 2048));
+        return guest.send(bytes, 1, { queue: i % 2 });
+      });
+      guest.answer(sent[0]!);
+      guest.device.halt(1);
+      for (const one of sent) if (one.queue === 1) one.abandoned = true;
+      guest.device.halt(0);
+      for (const one of sent) if (one.queue === 0) one.abandoned = true;
+      atHalt = written(image.path);
+    }
+    // The lanes have ended: whatever they had to do has been done
+    assert.deepEqual(written(image.path), atHalt);
+    for (const [i, one] of sent.entries()) if (one.answers === 1) assert.equal(atHalt[i], 1, `request ${i}`);
+    assert.ok(
+      sent.some((one) => one.answers === 0),
+      'all requests were answered before the halt',
+    );
+  });
+
+  it('halts one queue and goes on with the other', () => {
+    using image = testImage(48 * MIB);
+    using guest = new BlkGuest({ path: image.path, direct: true, lanes: 1 });
+    const reads = Array.from({ length: 20 }, (_, i) =>
+      guest.send(header(Type.in, i * 8), 4097, { queue: i % 2 }),
+    );
+    guest.device.halt(1);
+    for (const one of reads) if (one.queue === 1) one.abandoned = true;
+    for (const one of reads) if (one.queue === 0) assert.equal(guest.answer(one).status, 0);
+    // What it lent to abandoned reads is there again
+    for (let i = 0; i < 20; i++) guest.read(i * 8, 4096);
+  });
+
+  it('a halt that calls nothing off is caught', () =>
+    assertTurnsRed(
+      new URL(import.meta.url),
+      {
+        file: 'src/devices/blk/lanes/lanes.ts',
+        find: 'if (!this.#table.cancel(job) && work.changes) this.#waitFor(job, work);',
+        replace: '',
+      },
+      /leaves nothing behind/,
+    ));
+});
