@@ -59,15 +59,13 @@ function openFile(state: LoadedShare, inode: HostInode, { handle, flags }: Saved
 function openDirectory(state: LoadedShare, inode: HostInode, { handle, flags, position }: SavedHandle): void {
   const fd = open(state, inode, OpenMode.readOnly | OpenMode.directory);
   const directory = state.share.restoreDirectory(new HostDirectory(handle, inode, flags, fd));
+  if (fd < 0 || position === 0n) return;
   // Elsewhere positions are those of the listing that comes with the state.
-  if (
-    fd < 0 ||
-    state.destination.identity !== 'inode' ||
-    seekFile(fd, BigInt.asIntN(64, position), SEEK_SET) < 0
-  )
-    return;
-  directory.positionLow = Number(position % WORD);
-  directory.positionHigh = Number(position / WORD);
+  if (state.destination.identity !== 'inode') state.midway.add(directory);
+  else if (seekFile(fd, BigInt.asIntN(64, position), SEEK_SET) >= 0) {
+    directory.positionLow = Number(position % WORD);
+    directory.positionHigh = Number(position / WORD);
+  }
 }
 
 /** Open the file of `inode` as the guest has it open; -1 where it gets an error for that. */
@@ -106,6 +104,20 @@ export function loadListings(state: LoadedShare, fields: RecordFields): void {
     listing.cookies.push(cookie);
     listing.names.push(name);
     directory.carried = listing;
+    state.midway.delete(directory);
+  }
+}
+
+/** The guest is in the middle of a directory whose position means nothing here, and whose listing was left out. */
+export function settleListings(state: LoadedShare): void {
+  const { share } = state;
+  for (const { handle, inode, flags } of state.midway) {
+    state.mismatch(
+      knownPath(inode),
+      'the guest is in the middle of it, and it has too many names to come along',
+    );
+    share.closeDirectory(share.directories.get(handle)!);
+    share.restoreDirectory(new HostDirectory(handle, inode, flags, -1));
   }
 }
 

@@ -7,7 +7,7 @@ import { decodeNegotiated, endOf } from '../../state/load-head.ts';
 import { RecordFields } from '../../state/record-fields.ts';
 import { MAX_NODES } from '../limits.ts';
 import { loadCarried, loadContents, loadXattrs } from './load-carried.ts';
-import { loadHandles, loadListings, loadLocks } from './load-handles.ts';
+import { loadHandles, loadListings, loadLocks, settleListings } from './load-handles.ts';
 import { loadInodes } from './load-inodes.ts';
 import { LoadedShare, type ShareDestination, type ShareTotals } from './loaded-share.ts';
 import { SECTION_ORDER, Sections } from './sections.ts';
@@ -39,6 +39,7 @@ export function loadShare(records: RecordReader, destination: ShareDestination):
   try {
     readSections(state, records);
     verifyShare(state);
+    settleListings(state);
     settleCarried(state);
     return state;
   } catch (error) {

@@ -1,4 +1,5 @@
 import type { Destination } from '../../state/destination.ts';
+import type { HostDirectory } from '../handles.ts';
 import type { HostInode } from '../inode.ts';
 import type { Share } from '../share.ts';
 import type { FileIdentity, Identity } from './identity.ts';
@@ -76,6 +77,8 @@ export class LoadedShare implements Disposable {
   readonly made = new Map<number, MadeFile>();
   /** By handle of a directory. */
   readonly listings = new Map<number, IncomingListing>();
+  /** Directories that the guest is in the middle of, and whose listing has not come. */
+  readonly midway = new Set<HostDirectory>();
   #troubled = 0;
   readonly #told: string[] = [];
 

@@ -36,14 +36,8 @@ export interface NamelessFile {
 const PRIVATE = 0o600;
 const PRIVATE_DIRECTORY = 0o700;
 
-/** What file systems answer that cannot make files without names, or on which nothing can be made. */
-const CANNOT: readonly number[] = [
-  -Errno.EOPNOTSUPP,
-  -Errno.EISDIR,
-  -Errno.ENOENT,
-  -Errno.EINVAL,
-  -Errno.EROFS,
-];
+/** What says that there is no room, or no descriptor. Anything else says that the directory cannot have such a file. */
+const NO_ROOM: readonly number[] = [Errno.EMFILE, Errno.ENFILE, Errno.ENOMEM, Errno.ENOSPC, Errno.EDQUOT];
 
 /**
  * Make a file that has no name: a regular one in the shared directory (O_TMPFILE), so that it takes room there and can be
@@ -57,7 +51,7 @@ export function makeNameless(rootFd: number, file: NamelessFile): number {
 function makeRegular(rootFd: number, size: number): number {
   const flags = OpenMode.temporary | OpenMode.directory | OpenMode.readWrite;
   let fd = openBeneath(rootFd, nameAddress('.'), flags, PRIVATE);
-  if (CANNOT.includes(fd)) fd = createMemfd('a file without a name', 0).release();
+  if (fd < 0 && !NO_ROOM.includes(-fd)) fd = createMemfd('a file without a name', 0).release();
   if (fd < 0) return fd;
   const result = truncateFile(fd, size);
   const pointing = result < 0 ? result : reopen(fd, OpenMode.path);

@@ -17,6 +17,7 @@ const INHERITED = Buffer.from('system.posix_acl_access\0');
 
 /** Give carried files the owners, permissions and times that they had, now that nothing is written to them any more. */
 export function settleCarried(state: LoadedShare): void {
+  state.share.setup.credentials.keepSetIds(true);
   for (const made of state.made.values()) {
     const fd = state.share.inodes.descriptor(made.inode);
     const isLink = made.inode.type === FileType.symlink;
