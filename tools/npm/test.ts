@@ -32,7 +32,7 @@ const everything = values.only === undefined && positionals.length === 0;
 const files = select();
 /** Those with real peers have the machine to themselves: guests need it, and figures are taken while they run. */
 const { alone = [], peers = [] } = Object.groupBy(files, (file) =>
-  /^test\/(peers|readme)\//.test(file) ? 'peers' : 'alone',
+  /^test\/(peers|readme|hostile\/python)\//.test(file) ? 'peers' : 'alone',
 );
 const report = new Report();
 
