@@ -5,7 +5,7 @@ import { decodeHandle, type SavedHandle, takeLocks } from '../../state/load-sess
 import type { RecordFields } from '../../state/record-fields.ts';
 import { HandleKind } from '../../state/sections.ts';
 import { FileType } from '../../tree/inode.ts';
-import { HostDirectory, HostFile } from '../handles.ts';
+import { HostDirectory, HostFile, hostFlags } from '../handles.ts';
 import type { HostInode } from '../inode.ts';
 import { MAX_LISTED_NAMES } from './limits.ts';
 import type { LoadedShare } from './loaded-share.ts';
@@ -13,9 +13,6 @@ import { knownPath } from './locate.ts';
 
 const SEEK_SET = 0;
 const WORD = 2n ** 32n;
-
-/** Flags of open(2) that a handle is opened with again; the rest did its work when the guest opened the file. */
-const KEPT = OpenMode.accessMode | OpenMode.noAtime | OpenMode.sync | OpenMode.dataSync | OpenMode.nonBlock;
 
 /** Open the handles of a record. */
 export function loadHandles(state: LoadedShare, fields: RecordFields): void {
@@ -52,7 +49,7 @@ function tooMany(handles: number): FsRefusal {
 }
 
 function openFile(state: LoadedShare, inode: HostInode, { handle, flags }: SavedHandle): HostFile {
-  const fd = open(state, inode, flags & KEPT);
+  const fd = open(state, inode, hostFlags(flags));
   return state.share.restoreFile(new HostFile(handle, inode, flags, fd));
 }
 
