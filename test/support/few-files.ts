@@ -16,7 +16,7 @@ const MIB = 1 << 20;
 export class FewFiles {
   readonly #client: FuseClient;
   readonly #files: { readonly node: number; readonly handle: number }[] = [];
-  readonly #directory: { readonly node: number; readonly handle: number; readonly next: number };
+  readonly #directory: { readonly node: number; readonly handle: number; readonly next: number | bigint };
   #round = 0;
 
   /** Begins on a session that has been started. */

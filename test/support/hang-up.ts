@@ -13,6 +13,11 @@ export class HangUp implements AsyncDisposable {
     execArgv: ['--conditions=ferry-source'],
   });
 
+  /** The thread has to run before anybody blocks for it. */
+  async begin(): Promise<void> {
+    await once(this.#worker, 'online');
+  }
+
   /** Close `far`, which is taken over, once `request` has been read from it for the `times`th time. */
   at(request: number, times: number, far: Fd): void {
     Atomics.store(this.#words, Slot.fd, far.release());

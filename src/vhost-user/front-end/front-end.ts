@@ -177,6 +177,8 @@ export class FrontEnd implements Disposable {
   getInflight(shape: InflightShape): InflightRegion | undefined {
     const { channel, agreement } = this.#connection;
     agreement.need('INFLIGHT_SHMFD', 'requests in flight cannot be noted');
+    // How long a queue's part is depends on the kind of queues
+    this.#sendFeatures();
     const region = getInflight(channel, shape);
     if (region === undefined) return undefined;
     try {
@@ -191,6 +193,7 @@ export class FrontEnd implements Disposable {
   /** Hand over the region that another back end, or an earlier life of this one, has noted its requests in. */
   setInflight(region: InflightRegion): void {
     this.#connection.agreement.need('INFLIGHT_SHMFD', 'requests in flight cannot be handed over');
+    this.#sendFeatures();
     this.#giveInflight(region);
   }
 
@@ -373,7 +376,7 @@ export class FrontEnd implements Disposable {
     this.#open({ features, protocolFeatures });
     this.#connection.agreement.refuseLoss(agreement);
     if (memory.regions.length > 0) this.#connection.memory.add(memory.regions);
-    if (this.#inflight !== undefined) setInflight(this.#connection.channel, this.#inflight);
+    if (this.#inflight !== undefined) this.setInflight(this.#inflight);
     if (this.#log !== undefined)
       this.#log = this.#log.renewed(this.#connection.channel, this.#connection.memory.end);
   }

@@ -8,6 +8,7 @@ const modules: Readonly<Record<string, string>> = {
   tally: '../../../examples/tally/device.ts',
   ballast: './ballast-device.ts',
   clumsy: './clumsy-device.ts',
+  desk: './desk-device.ts',
   slow: './slow-device.ts',
 };
 const module = new URL(modules[device]!, import.meta.url);
