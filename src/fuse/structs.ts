@@ -287,7 +287,7 @@ export const SyncfsIn = struct('SYNCFS request', { padding: padding(8) });
 /** In front of each name in the reply to READDIR; the whole is padded to 8 bytes. */
 export const DirectoryEntryOut = struct('directory entry', {
   ino: address,
-  cookie: address,
+  cookie: u64,
   nameLength: u32,
   type: u32,
 });

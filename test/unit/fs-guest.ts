@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { type DeferredRequest, type Device, LATER, type Request } from '../../src/device/index.ts';
 import { createFsDevice, type FsDevice } from '../../src/devices/fs/index.ts';
 import { encodeRequest, FuseClient, type FuseRequest, replyRoom, requests } from '../../src/fuse/index.ts';
+import { mapAnonymous } from '../../src/sys/index.ts';
 import { DescriptorChain } from '../../src/virtio/index.ts';
 
 const MIB = 2 ** 20;
@@ -30,10 +31,33 @@ class Deferral implements DeferredRequest {
   }
 }
 
-/** Cuts `bytes` into segments of at most `piece` bytes, as a driver spreads a request over pages. */
-function spread(segments: DescriptorChain['readable']['segments'], bytes: Uint8Array, piece: number): void {
-  for (let at = 0; at < bytes.length; at += piece)
-    segments.push(bytes, at, Math.min(piece, bytes.length - at));
+/** Bytes of memory for requests and answers: several of the longest. */
+const MEMORY = 8 * MIB;
+
+/** The memory of a guest without a machine. Pieces are taken in turn, so that a deferred request keeps its own. */
+class GuestMemory implements Disposable {
+  readonly #mapping = mapAnonymous(MEMORY, 'guest');
+  readonly #range = {
+    guestAddress: 0,
+    size: MEMORY,
+    bytes: this.#mapping.bytes,
+    address: this.#mapping.address,
+  };
+  #next = 0;
+
+  /** Take `length` bytes, and append them to `segments` in pieces, as a driver spreads a request over pages. */
+  take(segments: DescriptorChain['readable']['segments'], length: number, piece: number): Uint8Array {
+    if (this.#next + length > MEMORY) this.#next = 0;
+    const start = this.#next;
+    this.#next += length;
+    for (let at = 0; at < length; at += piece)
+      segments.append(this.#range, start + at, Math.min(piece, length - at));
+    return this.#mapping.bytes.subarray(start, start + length);
+  }
+
+  [Symbol.dispose](): void {
+    this.#mapping[Symbol.dispose]();
+  }
 }
 
 /** A guest without a machine: hands chains over plain arrays to a device, which it owns, one at a time. */
@@ -42,6 +66,7 @@ export class GuestOf<D extends Device> implements Disposable {
   readonly client: FuseClient;
   /** Longest segment of the chains that are made. */
   piece = 4096;
+  readonly #memory = new GuestMemory();
   #last: Deferral | undefined;
 
   constructor(device: D) {
@@ -57,9 +82,8 @@ export class GuestOf<D extends Device> implements Disposable {
   send(bytes: Uint8Array, room: number, queue = 1): Answer {
     const chain = new DescriptorChain();
     chain.clear(0);
-    const area = new Uint8Array(room);
-    spread(chain.readable.segments, bytes, this.piece);
-    spread(chain.writable.segments, area, this.piece);
+    this.#memory.take(chain.readable.segments, bytes.length, this.piece).set(bytes);
+    const area = this.#memory.take(chain.writable.segments, room, this.piece).fill(0);
     let deferral: Deferral | undefined;
     const request: Request = {
       queue,
@@ -87,6 +111,7 @@ export class GuestOf<D extends Device> implements Disposable {
 
   [Symbol.dispose](): void {
     this.device[Symbol.dispose]?.();
+    this.#memory[Symbol.dispose]();
   }
 }
 
@@ -114,7 +139,7 @@ export function namesIn(guest: { readonly client: FuseClient }, node: number, si
   const { client } = guest;
   const handle = client.opendir(node);
   const names: string[] = [];
-  for (let cookie = 0; ; ) {
+  for (let cookie: number | bigint = 0; ; ) {
     const entries = client.readdir(node, handle, cookie, size);
     if (entries.length === 0) break;
     for (const { name } of entries) names.push(Buffer.from(name).toString('latin1'));

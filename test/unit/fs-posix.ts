@@ -230,7 +230,7 @@ export class FusePosix implements Posix {
     const { client } = this;
     const handle = client.opendir(node);
     const names: string[] = [];
-    for (let cookie = 0; ; ) {
+    for (let cookie: number | bigint = 0; ; ) {
       const entries = client.readdirplus(node, handle, cookie, 700);
       if (entries.length === 0) break;
       for (const { name, entry } of entries) {

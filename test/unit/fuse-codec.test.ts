@@ -138,7 +138,7 @@ test('an error of the file system names operation and errno', () => {
 
 function entry(name: string, nameLength = name.length): Uint8Array {
   const bytes = new Uint8Array(Math.ceil((24 + name.length) / 8) * 8);
-  fuse.DirectoryEntryOut.encodeInto({ ino: 7, cookie: 3, nameLength, type: 8 }, bytes);
+  fuse.DirectoryEntryOut.encodeInto({ ino: 7, cookie: 3n, nameLength, type: 8 }, bytes);
   bytes.set(Buffer.from(name), 24);
   return bytes;
 }

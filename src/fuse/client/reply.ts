@@ -35,8 +35,8 @@ export type FuseEntry = ReturnType<typeof EntryOut.decode>;
 /** One name in a directory. */
 export interface FuseDirectoryEntry {
   readonly ino: number;
-  /** READDIR goes on behind this entry when it is given its cookie. */
-  readonly cookie: number;
+  /** READDIR goes on behind this entry when it is given its cookie; a number where that is exact. */
+  readonly cookie: number | bigint;
   /** File type as in `d_type`. */
   readonly type: number;
   readonly name: Uint8Array;
@@ -55,10 +55,15 @@ export function decodeDirectory(body: Uint8Array, plus = false): FuseDirectoryEn
     if (nameLength === 0 || nameLength > NAME_MAX || start + nameLength > body.length)
       throw new DecodeError('ERR_FUSE_REPLY', 'directory entry', `a name of ${nameLength} bytes`, record);
     const name = body.slice(start, start + nameLength);
-    found.push({ ino, cookie, type, name, ...(entry === undefined ? {} : { entry }) });
+    found.push({ ino, cookie: exact(cookie), type, name, ...(entry === undefined ? {} : { entry }) });
     at = Math.ceil((start + nameLength) / 8) * 8;
   }
   return found;
+}
+
+/** A number where that is exact, else the bigint that it is. */
+function exact(value: bigint): number | bigint {
+  return value <= Number.MAX_SAFE_INTEGER ? Number(value) : value;
 }
 
 /** Decode the names in the reply to LISTXATTR. */

@@ -208,9 +208,9 @@ export const requests = {
   removexattr: (node: number, name: Name) => make(Opcode.removexattr, node, 0, encodeName(name)),
   opendir: (node: number, flags = 0) =>
     make(Opcode.opendir, node, s.OpenOut.size, s.OpenIn.encode({ flags, openFlags: 0 })),
-  readdir: (node: number, handle: number, cookie: number, size: number) =>
+  readdir: (node: number, handle: number, cookie: number | bigint, size: number) =>
     make(Opcode.readdir, node, size, readdirIn(handle, cookie, size)),
-  readdirplus: (node: number, handle: number, cookie: number, size: number) =>
+  readdirplus: (node: number, handle: number, cookie: number | bigint, size: number) =>
     make(Opcode.readdirplus, node, size, readdirIn(handle, cookie, size)),
   releasedir: (node: number, handle: number) =>
     make(
@@ -263,7 +263,7 @@ export interface CopyRequest {
   readonly length: number;
 }
 
-function readdirIn(handle: number, cookie: number, size: number): Uint8Array {
+function readdirIn(handle: number, cookie: number | bigint, size: number): Uint8Array {
   const offset = BigInt(cookie);
   return s.ReadIn.encode({ handle, offset, size, readFlags: 0, lockOwner: 0n, flags: 0 });
 }
