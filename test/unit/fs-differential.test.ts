@@ -1,15 +1,22 @@
-/** The same operations on a real file system and on the device, which is moved now and then: nobody can tell. */
+/** The same operations on a real file system and on the device, which is moved now and then: nobody can tell, whatever the files are kept in. */
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import {
+  createDirectoryFsDevice,
+  createFsDevice,
+  DirectoryFsDevice,
+  FsDevice,
+} from '../../src/devices/fs/index.ts';
 import { asError } from '../../src/errors.ts';
 import { FuseError } from '../../src/fuse/index.ts';
-import { Guest } from './fs-guest.ts';
+import { GuestOf } from './fs-guest.ts';
 import { checkInvariants } from './fs-invariants.ts';
 import { FusePosix, HostPosix, Open, type Posix, type Status } from './fs-posix.ts';
+import { Folder } from './fs-share-support.ts';
 import { Recorder, readerOf } from './fs-state-support.ts';
 
 /** Where tmpfs is, if it is anywhere; else any file system will do. */
@@ -149,63 +156,100 @@ function snapshot(posix: Posix, path: string): unknown {
   });
 }
 
+/** What the device keeps files in. */
+interface Backing {
+  /** A device that no guest has seen; each but the first gets the state of the one before. */
+  begin(): FsDevice | DirectoryFsDevice;
+  /** The guest has closed all and given every reference back. */
+  check(device: FsDevice | DirectoryFsDevice): void;
+}
+
 /** Save the state of the device and load it into a new one, as a migration does. */
-function moved(from: Guest): Guest {
+function moved(from: GuestOf<FsDevice | DirectoryFsDevice>, { begin }: Backing): typeof from {
   const records = new Recorder();
   from.device.suspend();
   from.device.save(records);
-  const to = new Guest();
+  const to = new GuestOf(begin());
   using staged = to.device.load(readerOf(records.saved));
   staged.commit();
   from[Symbol.dispose]();
   return to;
 }
 
-test('random operations come to the same on the device as on the file system of this machine', () => {
+function compare(steps: readonly (Step | 'move')[], backing: Backing): void {
+  const folder = mkdtempSync(join(PLACE, 'ferry-differential-'));
+  let guest = new GuestOf(backing.begin());
+  guest.client.init();
+  try {
+    const host = new HostPosix(folder);
+    const device = new FusePosix(guest.client);
+    const hostOpen: number[] = [];
+    const deviceOpen: number[] = [];
+    for (const next of steps) {
+      if (next === 'move') {
+        guest = moved(guest, backing);
+        device.client = guest.client;
+        continue;
+      }
+      const [what, run] = next;
+      const expected = outcome(() => run(host, hostOpen));
+      assert.deepEqual(
+        outcome(() => run(device, deviceOpen)),
+        expected,
+        what,
+      );
+    }
+    assert.deepEqual(snapshot(device, '.'), snapshot(host, '.'));
+    for (const descriptor of hostOpen) host.close(descriptor);
+    for (const descriptor of deviceOpen) device.close(descriptor);
+    backing.check(guest.device);
+  } finally {
+    guest[Symbol.dispose]();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+const sequences = fc.array(
+  fc.oneof({ arbitrary: step, weight: 40 }, { arbitrary: fc.constant('move' as const), weight: 1 }),
+  {
+    minLength: 20,
+    maxLength: 150,
+    size: 'max',
+  },
+);
+
+test('random operations come to the same in memory as on the file system of this machine', () => {
+  const backing: Backing = {
+    begin: () => createFsDevice({ memory: 64 * 2 ** 20 }),
+    check(device) {
+      assert.ok(device instanceof FsDevice);
+      const { inodes } = device.fileSystem;
+      for (const inode of inodes.values()) assert.equal(inode.lookups, 0, `references to ${inode.ino}`);
+      checkInvariants(device.fileSystem);
+    },
+  };
   fc.assert(
-    fc.property(
-      fc.array(
-        fc.oneof({ arbitrary: step, weight: 40 }, { arbitrary: fc.constant('move' as const), weight: 1 }),
-        {
-          minLength: 20,
-          maxLength: 150,
-          size: 'max',
+    fc.property(sequences, (steps) => compare(steps, backing)),
+    { numRuns: RUNS },
+  );
+});
+
+test('random operations come to the same in a shared directory as beside it', () => {
+  fc.assert(
+    fc.property(sequences, (steps) => {
+      using shared = new Folder(PLACE);
+      compare(steps, {
+        begin: () => createDirectoryFsDevice({ directory: shared.path }),
+        check(device) {
+          assert.ok(device instanceof DirectoryFsDevice);
+          const { share } = device;
+          assert.deepEqual(
+            [...share.inodes.values()].map(({ node, lookups, opens }) => [node, lookups, opens]),
+            [[share.root.node, 0, 0]],
+          );
         },
-      ),
-      (steps) => {
-        const folder = mkdtempSync(join(PLACE, 'ferry-differential-'));
-        let guest = Guest.mounted();
-        try {
-          const host = new HostPosix(folder);
-          const device = new FusePosix(guest.client);
-          const hostOpen: number[] = [];
-          const deviceOpen: number[] = [];
-          for (const next of steps) {
-            if (next === 'move') {
-              guest = moved(guest);
-              device.client = guest.client;
-              continue;
-            }
-            const [what, run] = next;
-            const expected = outcome(() => run(host, hostOpen));
-            assert.deepEqual(
-              outcome(() => run(device, deviceOpen)),
-              expected,
-              what,
-            );
-          }
-          assert.deepEqual(snapshot(device, '.'), snapshot(host, '.'));
-          for (const descriptor of hostOpen) host.close(descriptor);
-          for (const descriptor of deviceOpen) device.close(descriptor);
-          const { inodes } = guest.device.fileSystem;
-          for (const inode of inodes.values()) assert.equal(inode.lookups, 0, `references to ${inode.ino}`);
-          checkInvariants(guest.device.fileSystem);
-        } finally {
-          guest[Symbol.dispose]();
-          rmSync(folder, { recursive: true, force: true });
-        }
-      },
-    ),
+      });
+    }),
     { numRuns: RUNS },
   );
 });
