@@ -2,7 +2,7 @@
 export { ChainReader, ChainWriter, DescriptorChain } from './chain.ts';
 export type { Buffer, DriverQueue, DriverQueueOptions, RingAddresses } from './driver-queue.ts';
 export { VirtqueueError } from './errors.ts';
-export { inflightStride } from './inflight-stride.ts';
+export { inflightStride } from './inflight.ts';
 export { MAX_QUEUE_SIZE } from './limits.ts';
 export { PackedDriverQueue } from './packed-driver-queue.ts';
 export { PackedQueue } from './packed-queue.ts';

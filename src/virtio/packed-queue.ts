@@ -3,6 +3,7 @@ import type { DescriptorChain } from './chain.ts';
 import { ChainLoader } from './chain-loader.ts';
 import { VirtqueueError } from './errors.ts';
 import { MAX_QUEUE_SIZE } from './limits.ts';
+import { PackedInflight } from './packed-inflight.ts';
 import {
   availableState,
   distance,
@@ -37,7 +38,7 @@ const SIZE = 16;
 export class PackedQueue implements Virtqueue {
   readonly kind = 'packed';
   readonly size: number;
-  readonly unfinished: readonly ParkedRequest[] = [];
+  readonly unfinished: readonly ParkedRequest[];
   readonly #eventIdx: boolean;
   readonly #chains: ChainLoader;
   #ring!: Int32Array;
@@ -58,12 +59,16 @@ export class PackedQueue implements Virtqueue {
   /** Whether the driver's event may be believed: it may have passed unseen before the queue started here. */
   #eventKnown = false;
   #inFlight = 0;
+  readonly #inflight: PackedInflight | undefined;
   #broken = false;
   #log: DirtyLog | undefined;
   #eventLogAddress: number | undefined;
   #ringLogAddress: number | undefined;
 
-  /** Start at `options.base`. Throws `ERR_RING` for a ring or a base that cannot be. */
+  /**
+   * Start at `options.base`, or where an inflight region that was in use says. Throws `ERR_RING` for a ring or a base
+   * that cannot be, `ERR_INFLIGHT` for such a region.
+   */
   constructor(memory: GuestMemory, ring: RingMemory, options: VirtqueueOptions) {
     const { size, base } = options;
     if (size < 1 || size > MAX_QUEUE_SIZE)
@@ -80,13 +85,17 @@ export class PackedQueue implements Virtqueue {
     this.#eventIdx = options.eventIdx;
     this.#chains = new ChainLoader(memory, size, options.indirect);
     this.relocate(ring);
-    this.#next = available & 0x7fff;
-    this.#nextWrap = available >>> 15;
-    this.#availableState = availableState(this.#nextWrap);
     this.#used = used & 0x7fff;
     this.#usedWrap = used >>> 15;
+    this.#inflight =
+      options.inflight && new PackedInflight(options.inflight, size, this.#ring, this.#used, this.#usedWrap);
+    this.unfinished = this.#inflight?.unfinished ?? [];
+    this.#next = available & 0x7fff;
+    this.#nextWrap = available >>> 15;
     this.#outstanding = outstanding;
-    this.#unclaimed = outstanding;
+    if (this.#inflight?.resumed) this.#resume(this.#inflight);
+    this.#availableState = availableState(this.#nextWrap);
+    this.#unclaimed = this.#outstanding;
   }
 
   get base(): number {
@@ -142,6 +151,7 @@ export class PackedQueue implements Virtqueue {
       word = ring[index * WORDS + LAST_WORD]!;
     }
     this.#load(chain, word & 0xffff, first);
+    if (this.#inflight !== undefined) chain.noted = this.#inflight.take(chain.descriptors, chain.taken);
     this.#outstanding += chain.taken;
     this.#next = index;
     if (index <= first) {
@@ -172,6 +182,9 @@ export class PackedQueue implements Virtqueue {
     }
     this.#load(chain, head, 0);
     this.#unclaimed -= taken;
+    if (this.#inflight === undefined) return;
+    chain.noted = this.#inflight.claim(head);
+    if (chain.noted < 0) chain.noted = this.#inflight.take(chain.descriptors, taken);
   }
 
   complete(chain: DescriptorChain): void {
@@ -179,19 +192,23 @@ export class PackedQueue implements Virtqueue {
     const log = this.#log;
     if (log !== undefined) writable.markTouched(log);
     const { written } = writable;
+    const ring = this.#ring;
+    const inflight = this.#inflight;
     const at = this.#used * WORDS;
     const flags = usedState(this.#usedWrap) | (written > 0 ? F_WRITE : 0);
-    this.#ring[at + 2] = written;
-    this.#inFlight--;
-    this.#outstanding -= taken;
-    this.#unasked += taken;
-    Atomics.store(this.#ring, at + LAST_WORD, (flags << 16) | chain.head);
-    if (this.#ringLogAddress !== undefined) log!.mark(this.#ringLogAddress + at * 4, SIZE);
     this.#used += taken;
     if (this.#used >= this.size) {
       this.#used -= this.size;
       this.#usedWrap ^= 1;
     }
+    this.#inFlight--;
+    this.#outstanding -= taken;
+    this.#unasked += taken;
+    ring[at + 2] = written;
+    if (inflight !== undefined) inflight.complete(chain.noted, this.#used, this.#usedWrap);
+    Atomics.store(ring, at + LAST_WORD, (flags << 16) | chain.head);
+    if (inflight !== undefined) inflight.completed(chain.noted, this.#used, this.#usedWrap);
+    if (this.#ringLogAddress !== undefined) log!.mark(this.#ringLogAddress + at * 4, SIZE);
   }
 
   needsNotify(): boolean {
@@ -220,6 +237,19 @@ export class PackedQueue implements Virtqueue {
     if (this.#broken) return false;
     const word = Atomics.load(this.#ring, this.#next * WORDS + LAST_WORD);
     return ((word >>> 16) & F_STATE) === this.#availableState;
+  }
+
+  /** The ring does not tell where its device was, the region does: behind what is used, and what is unfinished. */
+  #resume({ used, usedWrap, unfinished }: PackedInflight): void {
+    this.#used = used;
+    this.#usedWrap = usedWrap;
+    this.#outstanding = unfinished.reduce(
+      (sum, { descriptors }) => sum + (descriptors?.length ?? 0) / SIZE,
+      0,
+    );
+    const next = used + this.#outstanding;
+    this.#next = next % this.size;
+    this.#nextWrap = next >= this.size ? usedWrap ^ 1 : usedWrap;
   }
 
   #publishEvent(area: number): void {

@@ -3,6 +3,7 @@ import type { DescriptorChain } from './chain.ts';
 import { ChainLoader } from './chain-loader.ts';
 import { VirtqueueError } from './errors.ts';
 import { MAX_QUEUE_SIZE } from './limits.ts';
+import { SplitInflight } from './split-inflight.ts';
 import {
   type ParkedRequest,
   type RingMemory,
@@ -22,7 +23,7 @@ const USED_HEAD = 4;
 export class SplitQueue implements Virtqueue {
   readonly kind = 'split';
   readonly size: number;
-  readonly unfinished: readonly ParkedRequest[] = [];
+  readonly unfinished: readonly ParkedRequest[];
   readonly #mask: number;
   readonly #eventIdx: boolean;
   readonly #chains: ChainLoader;
@@ -40,13 +41,17 @@ export class SplitQueue implements Virtqueue {
   /** Whether the driver's event index may be believed: it may have passed unseen before the queue started here. */
   #eventKnown = false;
   #inFlight = 0;
+  readonly #inflight: SplitInflight | undefined;
   #broken = false;
   #log: DirtyLog | undefined;
   #usedLogAddress: number | undefined;
 
-  /** Start at `options.base`; the used index is taken from memory. Throws `ERR_RING` for a ring that cannot be. */
+  /**
+   * Start at `options.base`, or where an inflight region that was in use says; the used index is taken from memory.
+   * Throws `ERR_RING` for a ring that cannot be, `ERR_INFLIGHT` for such a region.
+   */
   constructor(memory: GuestMemory, ring: RingMemory, options: VirtqueueOptions) {
-    const { size, base } = options;
+    const { size, base, inflight } = options;
     if (size < 1 || size > MAX_QUEUE_SIZE || (size & (size - 1)) !== 0)
       throw new VirtqueueError(
         'ERR_RING',
@@ -57,9 +62,13 @@ export class SplitQueue implements Virtqueue {
     this.#eventIdx = options.eventIdx;
     this.#chains = new ChainLoader(memory, size, options.indirect);
     this.relocate(ring);
-    this.#next = base & 0xffff;
-    this.#seen = this.#next;
     this.#usedIndex = Atomics.load(this.#used, 1);
+    this.#inflight = inflight && new SplitInflight(inflight, size, this.#usedIndex);
+    this.unfinished = this.#inflight?.unfinished ?? [];
+    this.#next = this.#inflight?.resumed
+      ? (this.#usedIndex + this.unfinished.length) & 0xffff
+      : base & 0xffff;
+    this.#seen = this.#next;
     this.#asked = this.#usedIndex;
   }
 
@@ -119,7 +128,9 @@ export class SplitQueue implements Virtqueue {
     this.#markUsed(USED_HEAD + element * 4, 8);
     this.#usedIndex = (index + 1) & 0xffff;
     this.#inFlight--;
+    this.#inflight?.complete(head);
     Atomics.store(this.#used, 1, this.#usedIndex);
+    this.#inflight?.completed(head, this.#usedIndex);
     this.#markUsed(2, 2);
   }
 
@@ -180,6 +191,7 @@ export class SplitQueue implements Virtqueue {
       this.#broken = true;
       throw error;
     }
+    this.#inflight?.take(head);
     this.#inFlight++;
   }
 
