@@ -108,7 +108,8 @@ function channelOwner(text: string | undefined): 'front-end' | 'own' {
   throw new RangeError(`Found '${text}', expected front-end or own`);
 }
 
-function wholeNumber(text: string): number {
+/** The number in `text`, of at most nine digits. Throws `RangeError` for anything else. */
+export function wholeNumber(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new RangeError(`Found '${text}', expected a whole number`);
   return Number(text);
 }

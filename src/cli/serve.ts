@@ -4,7 +4,7 @@ import { fsOptions } from '../devices/fs/index.ts';
 import { asError } from '../errors.ts';
 import { formatSize, parseSize } from './quantities.ts';
 import { addBlkCommand } from './serve-blk.ts';
-import { addServeOptions, planServing, readOption, type ServeFlags } from './serve-options.ts';
+import { addServeOptions, planServing, readOption, type ServeFlags, wholeNumber } from './serve-options.ts';
 import { deviceModule, printDocument, runServer } from './serve-run.ts';
 
 interface FsFlags extends ServeFlags {
@@ -12,6 +12,7 @@ interface FsFlags extends ServeFlags {
   readonly from?: string;
   readonly tag?: string;
   readonly locks?: string;
+  readonly queues?: string;
 }
 
 /** What vhost-user's conventions for back-end programs call the fs device, and what it can do. */
@@ -30,7 +31,8 @@ export function addServeCommand(program: Command): void {
     .option('--memory <size>', 'most that the files may take, such as 512M or 4G (needed)')
     .option('--from <directory>', 'begin with what is in this directory')
     .option('--tag <name>', 'what the guest calls it when it mounts it, where the front end asks for it')
-    .option('--locks <where>', "where the guest's POSIX and flock locks are kept: guest (default) or device");
+    .option('--locks <where>', "where the guest's POSIX and flock locks are kept: guest (default) or device")
+    .option('--queues <number>', 'request queues that the guest may use, up to 64 (default: 1)');
   addServeOptions(fs);
   fs.action(async (flags: FsFlags, command: Command) => {
     if (flags.printCapabilities === true) printDocument(FS_CAPABILITIES);
@@ -42,13 +44,16 @@ export function addServeCommand(program: Command): void {
 
 async function serveFs(flags: FsFlags, command: Command, version: string): Promise<number> {
   const plan = planServing(flags, command);
-  const { memory, from, tag, locks } = flags;
+  const { memory, from, tag, locks, queues } = flags;
   if (memory === undefined) return command.error("error: required option '--memory <size>' not specified");
   const options = {
     memory: readOption(command, '--memory', () => parseSize(memory)),
     ...(from === undefined ? {} : { from }),
     ...(tag === undefined ? {} : { tag }),
     ...(locks === undefined ? {} : { locks }),
+    ...(queues === undefined
+      ? {}
+      : { requestQueues: readOption(command, '--queues', () => wholeNumber(queues)) }),
   };
   try {
     fsOptions(options);

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { ControlClient } from '../../../src/control/index.ts';
 import { type Captured, capture, launchProcess, waitForSocket } from '../../../src/launch/index.ts';
 import { createMemfd, listenUnix } from '../../../src/sys/index.ts';
-import { FrontEnd } from '../../../src/vhost-user/index.ts';
+import { FrontEnd, VirtioFeature } from '../../../src/vhost-user/index.ts';
 import { testFolder } from '../../support/device/served.ts';
 
 const FERRY = fileURLToPath(new URL('../../../bin/ferry', import.meta.url));
@@ -55,6 +55,8 @@ const usage: readonly (readonly [string, readonly string[], RegExp])[] = [
   ['a descriptor that is no number', ['--memory', '1M', '--fd', 'x'], /option '--fd'/],
   ['an option that is not there', ['--memory', '1M', '--socket-path', 'x', '--daemonize'], /'--daemonize'/],
   ['another owner', ['--memory', '1M', '--socket-path', 'x', '--state-channel', 'y'], /'--state-channel'/],
+  ['too many queues', ['--memory', '1M', '--socket-path', 'x', '--queues', '65'], /requestQueues is 65/],
+  ['queues that are no number', ['--memory', '1M', '--socket-path', 'x', '--queues', 'x'], /'--queues'/],
   ['locks elsewhere', ['--memory', '1M', '--socket-path', 'x', '--locks', 'y'], /locks is "y"/],
 ];
 
@@ -119,13 +121,14 @@ test('it serves an inherited socket, without a control socket unless it is told 
   using listener = listenUnix(path);
   const lines = Promise.withResolvers<string>();
   await using child = await launchProcess({
-    command: [FERRY_FS, '--memory=8M', '--fd=3', '--spin=0'],
+    command: [FERRY_FS, '--memory=8M', '--fd=3', '--spin=0', '--no-packed', '--queues=3'],
     fds: [listener.number],
     onLine: lines.resolve,
   });
   assert.equal(await lines.promise, 'ferry serve: fs is ready at descriptor 3 (8.0 MiB of memory)');
   using frontEnd = FrontEnd.connect(path);
-  frontEnd.ping();
+  assert.equal(frontEnd.maxQueues, 4, 'the urgent one, and three');
+  assert.equal(frontEnd.offered.features & VirtioFeature.RING_PACKED, 0n);
   assert.ok(!existsSync(`${path}.ctl`));
   assert.equal(child.exit, undefined);
 });
