@@ -49,7 +49,19 @@ test('--print-descriptor names a program that can be started', async () => {
 const usage: readonly (readonly [string, readonly string[], RegExp])[] = [
   ['neither path nor descriptor', ['--memory', '1M'], /exactly one of/],
   ['both path and descriptor', ['--memory', '1M', '--fd', '3', '--socket-path', 'x'], /exactly one of/],
-  ['no memory', ['--socket-path', 'x'], /'--memory <size>' not specified/],
+  ['no memory', ['--socket-path', 'x'], /'--memory <size>' and '--directory <directory>'/],
+  [
+    'memory and directory',
+    ['--socket-path', 'x', '--memory', '1M', '--directory', '/'],
+    /'--memory' does not go/,
+  ],
+  [
+    'a policy for memory',
+    ['--socket-path', 'x', '--memory', '1M', '--cache', 'none'],
+    /'--cache' does not go/,
+  ],
+  ['no such policy', ['--socket-path', 'x', '--directory', '/', '--cache', 'some'], /cache is "some"/],
+  ['no such answer', ['--socket-path', 'x', '--directory', '/', '--on-mismatch', 'x'], /onMismatch is "x"/],
   ['memory that is no size', ['--socket-path', 'x', '--memory', 'lots'], /option '--memory': Found "lots"/],
   ['too little memory', ['--socket-path', 'x', '--memory', '1K'], /memory is 1024/],
   ['a descriptor that is no number', ['--memory', '1M', '--fd', 'x'], /option '--fd'/],
