@@ -12,6 +12,9 @@ import { inflightStride, type VirtqueueKind } from '../../virtio/index.ts';
 import { RequestError } from '../errors.ts';
 import { MAX_INFLIGHT } from '../limits.ts';
 
+/** Where a queue's part of a region, of either kind, says how many entries it has (u16). */
+const ENTRIES_AT = 10;
+
 /** How many queues a region of inflight requests is for, and how many entries each of them has at most. */
 export interface InflightExtent {
   readonly queues: number;
@@ -62,7 +65,7 @@ function sizeOf({ queues, queueSize }: InflightExtent, kind: VirtqueueKind): num
   return size;
 }
 
-/** A new region, all zeroes, and the descriptor of it that the front end keeps. Nobody can change its size. */
+/** A new region, with nothing in it, and the descriptor that the front end keeps. Nobody can change its size. */
 export function createInflightRegion(
   extent: InflightExtent,
   kind: VirtqueueKind,
@@ -71,7 +74,11 @@ export function createInflightRegion(
   using resources = new DisposableStack();
   const fd = resources.use(createMemfd('ferry inflight', pageRound(size)));
   fd.addSeals(Seal.shrink | Seal.grow);
-  const region = new InflightRegion(extent, mapShared(fd, 0, size, { name: 'inflight region' }), 0, size);
+  const mapping = resources.use(mapShared(fd, 0, size, { name: 'inflight region' }));
+  const view = new DataView(mapping.buffer);
+  const stride = inflightStride(kind, extent.queueSize);
+  for (let at = 0; at < size; at += stride) view.setUint16(at + ENTRIES_AT, extent.queueSize, true);
+  const region = new InflightRegion(extent, mapping, 0, size);
   resources.move();
   return { region, size, fd };
 }
