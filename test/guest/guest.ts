@@ -14,6 +14,12 @@ import {
 } from '../../src/launch/index.ts';
 import { testPeers } from './peers.ts';
 
+/** For `further`: vhost-user-fs with packed virtqueues and two request queues. */
+export const PACKED_FS: readonly string[] = [
+  ...['-global', 'vhost-user-fs-device.packed=on'],
+  ...['-global', 'vhost-user-fs-device.num-request-queues=2'],
+];
+
 export interface GuestOptions {
   readonly qemu: Peer;
   /** Beginning of a kernel release; the newest unless given. */

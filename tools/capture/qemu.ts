@@ -1,30 +1,38 @@
 /**
  * Records what real QEMUs say to a vhost-user back end while a guest boots, uses a Ferry file system, is stopped and
- * continued, moves away, arrives, and stays after a move that failed. Writes `test/vectors/vhost-user/qemu-*.ndjson`:
+ * continued, moves away, arrives, and stays after a move that failed; and once more, shorter, with packed virtqueues and
+ * two request queues. Writes `test/vectors/vhost-user/qemu-*.ndjson`, all of them or those of one kind:
  *
- *     node --conditions=ferry-source tools/capture/qemu.ts [FOLDER]
+ *     node --conditions=ferry-source tools/capture/qemu.ts [split|packed [FOLDER]]
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { choosePeer, launchProcess, waitForSocket } from '../../src/launch/index.ts';
+import { choosePeer, launchProcess, type Peer, waitForSocket } from '../../src/launch/index.ts';
 import { migrate } from '../../src/migrate/index.ts';
 import { QmpClient } from '../../src/qmp/index.ts';
 import {
   bootGuest,
   currentMachine,
   type FerryOptions,
+  type Guest,
   launchFerry,
+  PACKED_FS,
   startDestination,
   testPeers,
 } from '../../test/guest/index.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const folder = process.argv[2] ?? join(root, 'test/vectors/vhost-user');
+const [only, folder = join(root, 'test/vectors/vhost-user')] = process.argv.slice(2);
 const O_RDWR_CREAT = 0o102;
 
 for (const version of ['10.0', '11.1']) {
+  if (only !== 'packed') await recordSplit(version);
+  if (only !== 'split') await recordPacked(version);
+}
+
+async function recordSplit(version: string): Promise<void> {
   await using sockets = await temporaryFolder();
   const qemu = choosePeer(await testPeers(), 'qemu-system-x86_64', { version });
   await using source = await recorded(sockets.path, `qemu-${version}-source`);
@@ -46,11 +54,34 @@ for (const version of ['10.0', '11.1']) {
   await guest.agent.call('fstat', [0]);
 
   async function move(fs: readonly { socket: string; tag: string }[]): Promise<string> {
-    const from = guest.machines[0]!;
-    const to = await startDestination(guest, { qemu, fs });
-    const { outcome } = await migrate({ source: from.qmp, destination: to.qmp });
-    return outcome;
+    return moveTo(guest, qemu, fs);
   }
+}
+
+async function recordPacked(version: string): Promise<void> {
+  await using sockets = await temporaryFolder();
+  const qemu = choosePeer(await testPeers(), 'qemu-system-x86_64', { version });
+  const options = { further: ['--queues', '2'] };
+  await using source = await recorded(sockets.path, `qemu-${version}-packed-source`, options);
+  await using guest = await bootGuest({
+    qemu,
+    memory: 128,
+    cpus: 2,
+    fs: [source.fs],
+    further: PACKED_FS,
+  });
+  await guest.agent.call('mount', ['virtiofs', 'ferry', '/mnt']);
+  await guest.agent.call('open', [0, '/mnt/file', O_RDWR_CREAT, 0o600]);
+  for (let i = 0; i < 100; i++) await guest.agent.call('pwrite', [0, i, '55']);
+  await using destination = await recorded(sockets.path, `qemu-${version}-packed-destination`, options);
+  console.log(version, 'packed, moved:', await moveTo(guest, qemu, [destination.fs]));
+  await guest.agent.call('fstat', [0]);
+}
+
+async function moveTo(guest: Guest, qemu: Peer, fs: readonly { socket: string; tag: string }[]) {
+  const to = await startDestination(guest, { qemu, fs });
+  const { outcome } = await migrate({ source: guest.machines[0]!.qmp, destination: to.qmp });
+  return outcome;
 }
 
 async function execute(qmp: string, command: 'stop' | 'cont'): Promise<void> {
