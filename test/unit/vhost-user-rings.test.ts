@@ -6,14 +6,22 @@ import {
   createPipe,
   drainEventfd,
   liveResources,
+  mapShared,
   writeFrom,
 } from '../../src/sys/index.ts';
+import { DescriptorChain } from '../../src/virtio/index.ts';
 import {
   addressBytes,
   FEATURES,
   ints,
+  joined,
+  LOG_ALL,
+  NEGOTIATED,
+  PACKED,
   RAM_SIZE,
+  RigRam,
   SessionRig,
+  sealedMemfd,
   startedRig,
   USER,
   u64,
@@ -156,6 +164,129 @@ describe('life of a ring', () => {
       for (const ring of [0, 1, 2]) f.ram.start(f.rig, ring);
     }
     assert.equal(liveResources().length, before);
+  });
+});
+
+describe('packed rings', () => {
+  /** A session that agreed on packed rings, with memory. */
+  function packedRig() {
+    const f = startedRig();
+    assert.equal(f.rig.tell(2, u64(FEATURES | PACKED)), 0n);
+    return f;
+  }
+
+  test('begin with both wrap counters set, and say where both sides stand', () => {
+    using f = packedRig();
+    const { rig, ram } = f;
+    assert.equal(rig.tell(8, ints(1, 8)), 0n);
+    assert.equal(rig.tell(9, addressBytes(1, USER + 0x2000, 8)), 0n);
+    assert.equal(rig.tell(12, u64(1), [ram.kick.number]), 0n);
+    assert.equal(rig.session.rings[1]?.queue?.kind, 'packed');
+    assert.equal(rig.ask(11, ints(1, 0)), 1n | (0x8000_8000n << 32n));
+    ram.start(rig, 1, 0x8005_0003);
+    assert.equal(rig.session.rings[1]?.queue?.base, 0x8005_0003);
+    assert.equal(rig.ask(11, ints(1, 0)), 1n | (0x8005_0003n << 32n));
+    assert.equal(rig.ask(11, ints(2, 0)), 2n | (0x8000_8000n << 32n), 'one that never ran');
+  });
+
+  test('need not have a power of two entries', () => {
+    using f = packedRig();
+    assert.equal(f.rig.tell(8, ints(0, 7)), 0n);
+    assert.equal(f.rig.tell(10, ints(0, 0x8000_8000)), 0n);
+    assert.equal(f.rig.tell(9, addressBytes(0, USER + 0x1000, 8)), 0n);
+    assert.equal(f.rig.tell(12, u64(0), [f.ram.kick.number]), 0n);
+    assert.equal(f.rig.session.rings[0]?.queue?.size, 7);
+  });
+
+  test('cannot go on where no ring of their size can stand', () => {
+    using f = packedRig();
+    for (const base of [0x8000_8009, 0x8009_8000, 0x0000_8005]) {
+      assert.throws(() => f.ram.start(f.rig, 0, base), /did not start/, base.toString(16));
+      assert.equal(f.rig.refusals.pop(), 'SET_VRING_KICK ERR_RING');
+    }
+    assert.ok(f.rig.alive());
+  });
+
+  test('are what the features say when they start, run by run', () => {
+    using f = packedRig();
+    const { rig, ram } = f;
+    ram.start(rig, 0, 0x8000_8000);
+    assert.equal(rig.tell(2, u64(FEATURES)), 1n, 'not while one runs');
+    rig.ask(11, ints(0, 0));
+    assert.equal(rig.tell(2, u64(FEATURES)), 0n);
+    assert.equal(
+      rig.tell(12, u64(0), [ram.kick.number]),
+      1n,
+      'where a packed ring stood no split one goes on',
+    );
+    assert.equal(rig.tell(10, ints(0, 0x8000_8000)), 1n);
+    assert.deepEqual(rig.refusals, [
+      'SET_FEATURES ERR_NOT_NOW',
+      'SET_VRING_KICK ERR_RING_BASE',
+      'SET_VRING_BASE ERR_RING_BASE',
+    ]);
+    ram.start(rig, 0, 5);
+    assert.equal(rig.session.rings[0]?.queue?.kind, 'split');
+    assert.equal(rig.ask(11, ints(0, 0)), 5n << 32n);
+  });
+
+  test('take their base before the features, and refuse it when the features say otherwise', () => {
+    using rig = new SessionRig();
+    using ram = new RigRam();
+    rig.send(16, u64(NEGOTIATED));
+    assert.equal(rig.tell(10, ints(0, 0x8001_8001)), 0n);
+    rig.backEnd.profile = { ...rig.backEnd.profile, features: FEATURES };
+    assert.equal(rig.tell(10, ints(0, 0x8001_8001)), 1n, 'where packed rings are not offered');
+    rig.tell(2, u64(FEATURES));
+    ram.give(rig);
+    rig.tell(8, ints(0, 8));
+    rig.tell(9, addressBytes(0, USER + 0x1000, 8));
+    assert.equal(rig.tell(12, u64(0), [ram.kick.number]), 1n);
+    assert.deepEqual(rig.refusals, ['SET_VRING_BASE ERR_RING_BASE', 'SET_VRING_KICK ERR_RING_BASE']);
+  });
+
+  test('are logged where they lie, whatever address the front end gives for it', () => {
+    using f = packedRig();
+    const { rig, ram } = f;
+    using logFile = sealedMemfd('log', 4096);
+    using log = mapShared(logFile, 0, 4096);
+    const dirty = () => {
+      const pages = [...log.bytes.subarray(0, 8)].flatMap((byte, i) =>
+        [0, 1, 2, 3, 4, 5, 6, 7].filter((bit) => (byte & (1 << bit)) !== 0).map((bit) => i * 8 + bit),
+      );
+      log.bytes.fill(0);
+      return pages;
+    };
+    rig.ask(6, words(4096, 0), { fds: [logFile.number] });
+    rig.tell(2, u64(FEATURES | PACKED | LOG_ALL));
+    const [ring, driver, device] = [0x3000, 0x6000, 0x9000];
+    const place = (flags: number) =>
+      joined(ints(0, flags), words(USER + ring, USER + device, USER + driver, 0xf000));
+    rig.tell(8, ints(0, 8));
+    rig.tell(10, ints(0, 0x8000_8000));
+    assert.equal(rig.tell(9, place(1)), 0n);
+    assert.equal(rig.tell(12, u64(0), [ram.kick.number]), 0n);
+    using guest = mapShared(ram.memory, 0, RAM_SIZE);
+    const view = new DataView(guest.buffer);
+    const queue = rig.session.rings[0]!.queue!;
+    const chain = new DescriptorChain();
+    const serve = (index: number) => {
+      view.setBigUint64(ring + 16 * index, 0x20000n, true);
+      view.setUint32(ring + 16 * index + 8, 16, true);
+      view.setUint16(ring + 16 * index + 12, 5, true);
+      view.setUint16(ring + 16 * index + 14, 0x82, true);
+      assert.equal(queue.pop(chain), true);
+      chain.writable.fill(1, 1);
+      queue.complete(chain);
+    };
+    serve(0);
+    assert.deepEqual(dirty(), [3, 0x20]);
+    queue.enableKicks();
+    assert.deepEqual(dirty(), [9]);
+    assert.equal(rig.tell(9, place(0)), 0n);
+    serve(1);
+    queue.enableKicks();
+    assert.deepEqual(dirty(), [0x20], 'the data alone');
   });
 });
 
