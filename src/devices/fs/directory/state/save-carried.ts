@@ -30,35 +30,46 @@ const CONTENTS_SIZE = 20;
 /** Bytes that are read by one call, and that one entry has at most. */
 const CHUNK = 512 * 1024;
 
-/** A file without a name, open for what has to be read of it. */
+/** A file without a name, and what there is of it: others may have it open too, so that each is asked for once. */
 interface Carried {
   readonly inode: HostInode;
   readonly xattrs: ReadonlyMap<string, Uint8Array>;
+  readonly stretches: readonly Stretch[];
+}
+
+/** A part of a file that has data. */
+interface Stretch {
+  readonly start: number;
+  readonly end: number;
 }
 
 /** Write the files without a name: attributes, extended attributes, contents. Throws `ERR_FS_SAVE` naming the file. */
 export function saveCarried(share: Share, inodes: readonly HostInode[], records: RecordWriter): void {
-  const carried = inodes.map((inode): Carried => ({ inode, xattrs: xattrsOf(share, inode) }));
+  const carried = inodes.map((inode): Carried => {
+    const fd = holding(share, inode);
+    return { inode, xattrs: xattrsOf(inode, fd), stretches: stretchesOf(inode, fd) };
+  });
   const batch = new RecordBatch(records, Sections.carried);
   for (const each of carried) putCarried(batch, share, each);
   batch.flush();
   saveXattrs(carried, records);
-  saveContents(share, inodes, records);
+  saveContents(share, carried, records);
 }
 
-function putCarried(batch: RecordBatch, share: Share, { inode, xattrs }: Carried): void {
+function putCarried(batch: RecordBatch, share: Share, { inode, xattrs, stretches }: Carried): void {
   const fd = holding(share, inode);
-  const target = inode.type === FileType.symlink ? targetOf(inode, fd) : undefined;
-  const bytes = inode.type === FileType.regular ? dataIn(inode, fd) : 0;
+  // Looking at where a link points to is reading it.
   succeed(inode, 'looked at', statusOf(fd));
+  const { uid, gid, atime, atimeNanos } = fileStatus;
+  const target = inode.type === FileType.symlink ? targetOf(inode, fd) : undefined;
   batch.begin(CARRIED_SIZE + (target?.length ?? 0));
   batch.u64(inode.node);
-  batch.u32(fileStatus.uid);
-  batch.u32(fileStatus.gid);
-  batch.u64(fileStatus.atime);
-  batch.u32(fileStatus.atimeNanos);
+  batch.u32(uid);
+  batch.u32(gid);
+  batch.u64(atime);
+  batch.u32(atimeNanos);
   batch.u32(xattrs.size);
-  batch.u64(bytes);
+  batch.u64(stretches.reduce((sum, { start, end }) => sum + end - start, 0));
   batch.u32(target?.length ?? 0);
   if (target !== undefined) batch.data(target);
 }
@@ -77,13 +88,13 @@ function saveXattrs(carried: readonly Carried[], records: RecordWriter): void {
   batch.flush();
 }
 
-function saveContents(share: Share, inodes: readonly HostInode[], records: RecordWriter): void {
+function saveContents(share: Share, carried: readonly Carried[], records: RecordWriter): void {
   const batch = new RecordBatch(records, Sections.contents);
   const chunk = new Uint8Array(CHUNK);
-  for (const inode of inodes) {
-    if (inode.type !== FileType.regular) continue;
+  for (const { inode, stretches } of carried) {
+    if (stretches.length === 0) continue;
     using file = openToRead(inode, holding(share, inode));
-    for (const { start, end } of stretches(file))
+    for (const { start, end } of stretches)
       for (let at = start; at < end; ) {
         const length = readAt(file, chunk.subarray(0, Math.min(CHUNK, end - at)), at);
         if (length === 0) throw cannot(inode, 'read', `it ended at byte ${at}`);
@@ -98,26 +109,21 @@ function saveContents(share: Share, inodes: readonly HostInode[], records: Recor
   batch.flush();
 }
 
-/** Where a file has data. */
-function* stretches(file: Fd): Generator<{ start: number; end: number }> {
+function stretchesOf(inode: HostInode, fd: number): Stretch[] {
+  const stretches: Stretch[] = [];
+  if (inode.type !== FileType.regular) return stretches;
+  using file = openToRead(inode, fd);
   for (let start = seekData(file, 0); start !== undefined; ) {
-    const end = seekHole(file, start) ?? start;
-    if (end <= start) return;
-    yield { start, end };
+    const end = seekHole(file, start);
+    if (end === undefined || end <= start) break;
+    stretches.push({ start, end });
     start = seekData(file, end);
   }
+  return stretches;
 }
 
-function dataIn(inode: HostInode, fd: number): number {
-  using file = openToRead(inode, fd);
-  let bytes = 0;
-  for (const { start, end } of stretches(file)) bytes += end - start;
-  return bytes;
-}
-
-function xattrsOf(share: Share, inode: HostInode): Map<string, Uint8Array> {
+function xattrsOf(inode: HostInode, fd: number): Map<string, Uint8Array> {
   const xattrs = new Map<string, Uint8Array>();
-  const fd = holding(share, inode);
   const { address, bytes } = fileScratch.buffer;
   const listed = listAttributes(fd, address, bytes.length);
   if (listed < 0) {
@@ -149,8 +155,11 @@ function targetOf(inode: HostInode, fd: number): Uint8Array {
   return bytes.slice(0, length);
 }
 
+/** Open a file without being seen to read it, as far as this process may. */
 function openToRead(inode: HostInode, fd: number): Fd {
-  return new Fd(succeed(inode, 'opened', reopen(fd, OpenMode.readOnly)), 'a file without a name');
+  let file = reopen(fd, OpenMode.readOnly | OpenMode.noAtime);
+  if (file === -Errno.EPERM) file = reopen(fd, OpenMode.readOnly);
+  return new Fd(succeed(inode, 'opened', file), 'a file without a name');
 }
 
 function holding(share: Share, inode: HostInode): number {
