@@ -148,7 +148,7 @@ async function makeSet(
   const packages = await apt.resolve(recipe.packages, recipe.suite);
   const further = await apt.resolve([...recipe.alone, recipe.kernel], recipe.suite);
   const alone = further.filter(({ name }) => recipe.alone.includes(name));
-  const kernel = further.filter(({ name }) => /^linux-(image|binary|base)-\d/.test(name));
+  const kernel = further.filter(({ name }) => /^linux-(image|binary|base|modules)-\d/.test(name));
   log(`${recipe.set}: ${packages.length + alone.length + kernel.length} packages`);
   const archives = join(apt.folder, 'packages');
   const files = await fetchAll(apt, packages, archives);
@@ -157,7 +157,7 @@ async function makeSet(
 
   const making = await mkdtemp(join(parent, `.${recipe.set}-`));
   const [kernelEntry] = await Promise.all([
-    takeKernel(kernelFiles, making),
+    takeKernel(kernelFiles, making, recipe.modules),
     unpackAll(files, join(making, 'root')),
   ]);
   const entries = await Promise.all([...files, ...kernelFiles].map(describePackage));

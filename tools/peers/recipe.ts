@@ -9,8 +9,10 @@ export interface Recipe {
   readonly packages: readonly string[];
   /** Packages unpacked without what they depend on. */
   readonly alone: readonly string[];
-  /** Meta package of the kernel: its image and configuration are taken, its modules and scripts are not. */
+  /** Meta package of the kernel: its image and configuration are taken, its scripts are not. */
   readonly kernel: string;
+  /** The only modules of the kernel that are taken, as their packages have them: compressed. */
+  readonly modules: readonly string[];
   /** Programs, started once to see that they run: path in the unpacked root, and the package that tells the version. */
   readonly programs: readonly { name: string; path: string; package: string }[];
 }
@@ -34,6 +36,9 @@ const python = ['python3.13-minimal', 'libpython3.13-stdlib'];
 /** The cloud flavour has virtio-fs, virtio-pci, the serial ports and ext4 built in, as the generic one, and is smaller. */
 const kernel = 'linux-image-cloud-amd64';
 
+/** What guests under test need and is not built in. */
+const modules = ['virtio_blk.ko.xz'];
+
 export const recipes: readonly Recipe[] = [
   {
     set: 'trixie',
@@ -41,6 +46,7 @@ export const recipes: readonly Recipe[] = [
     packages: [...qemuPackages, 'virtiofsd', 'passt', 'busybox-static', 'tcc', ...python],
     alone: ['musl', 'musl-dev'],
     kernel,
+    modules,
     programs: [
       ...qemu,
       { name: 'virtiofsd', path: 'usr/libexec/virtiofsd', package: 'virtiofsd' },
@@ -56,6 +62,7 @@ export const recipes: readonly Recipe[] = [
     packages: qemuPackages,
     alone: [],
     kernel,
+    modules,
     programs: qemu,
   },
 ];

@@ -34,8 +34,12 @@ async function unpack(file: string, root: string): Promise<void> {
   throw new FerryError('ERR_PEERS_UNPACK', `dpkg-deb -x ${basename(file)} failed: ${ended.stderr.trim()}`);
 }
 
-/** Takes a kernel and its configuration out of its packages, which differ in where they keep them. */
-export async function takeKernel(files: readonly string[], set: string): Promise<KernelEntry> {
+/** Takes a kernel, its configuration and some modules out of its packages, which differ in where they keep them. */
+export async function takeKernel(
+  files: readonly string[],
+  set: string,
+  modules: readonly string[],
+): Promise<KernelEntry> {
   const scratch = join(set, 'kernel.unpacked');
   await unpackAll(files, scratch);
   const inside = await readdir(scratch, { recursive: true });
@@ -51,6 +55,11 @@ export async function takeKernel(files: readonly string[], set: string): Promise
   await mkdir(join(set, 'kernel'));
   await writeFile(join(set, 'kernel/vmlinux'), uncompressedKernel(await readFile(join(scratch, image))));
   await copyFile(join(scratch, config), join(set, 'kernel/config'));
+  for (const name of modules) {
+    const path = inside.find((each) => basename(each) === name);
+    if (path === undefined) throw new FerryError('ERR_PEERS_UNPACK', `The kernel has no module ${name}`);
+    await copyFile(join(scratch, path), join(set, 'kernel', name));
+  }
   await rm(scratch, { recursive: true });
   return { release: release[1] ?? release[2] ?? '', image: 'kernel/vmlinux', config: 'kernel/config' };
 }

@@ -118,7 +118,7 @@ export class JobTable {
 
   // What a lane does
 
-  /** The next job that this lane is to do; waits for one. -1: the lane is to end. */
+  /** The next job for this lane, to be begun and finished; waits for one. -1: the lane is to end. */
   take(): number {
     const control = this.#control;
     for (;;) {
@@ -129,12 +129,14 @@ export class JobTable {
         continue;
       }
       const job = control[RING + (taken & (RING_SIZE - 1))]!;
-      if (Atomics.compareExchange(control, TAKEN, taken, (taken + 1) | 0) !== taken) continue;
-      const words = this.#wordsOf(job);
-      const { posted, running } = JobState;
-      if (Atomics.compareExchange(control, words, posted, running) === posted) return job;
-      this.finish(job, 0);
+      if (Atomics.compareExchange(control, TAKEN, taken, (taken + 1) | 0) === taken) return job;
     }
+  }
+
+  /** Returns whether a job that was taken is to be done: it may have been called off. */
+  begin(job: number): boolean {
+    const { posted, running } = JobState;
+    return Atomics.compareExchange(this.#control, this.#wordsOf(job), posted, running) === posted;
   }
 
   operation(job: number): number {

@@ -21,16 +21,14 @@ export interface LaneStart {
 const { table: shared, image, buffers, bell } = workerData as LaneStart;
 const table = new JobTable(shared);
 for (let job = table.take(); job >= 0; job = table.take()) {
-  const buffer = buffers + job * JOB_BYTES;
-  const result = perform(
-    image,
-    table.operation(job),
-    buffer,
-    table.offset(job),
-    table.length(job),
-    table.mustBeStable(job),
-  );
-  table.finish(job, result);
+  // One that was called off is finished, too: its place is free again
+  table.finish(job, table.begin(job) ? work(job) : 0);
   signalEventfd(bell);
 }
 table.removeLane();
+
+function work(job: number): number {
+  const buffer = buffers + job * JOB_BYTES;
+  const operation = table.operation(job);
+  return perform(image, operation, buffer, table.offset(job), table.length(job), table.mustBeStable(job));
+}

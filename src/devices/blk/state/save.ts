@@ -25,20 +25,31 @@ export function saveDisk(
   if (backing instanceof MemoryBacking) saveContents(backing, records);
 }
 
-/** Pages that were ever written. */
+/** Pages that hold anything but zeroes: those that were only read take memory too. */
 function saveContents({ memory, windows, size }: MemoryBacking, records: RecordWriter): void {
   const head = new Uint8Array(CONTENTS_HEAD);
   const view = new DataView(head.buffer);
   const window = windows[0]!.length;
   for (let from = seekData(memory, 0); from !== undefined && from < size; from = seekData(memory, from)) {
-    const hole = seekHole(memory, from) ?? size;
+    const hole = Math.min(size, seekHole(memory, from) ?? size);
     while (from < hole) {
       const within = from % window;
-      const length = Math.min(PIECE, hole - from, window - within);
+      const bytes = windows[Math.floor(from / window)]!;
+      const length = dataLength(bytes, within, Math.min(PIECE, hole - from, window - within));
       view.setBigUint64(0, BigInt(from), true);
-      records.write(CONTENTS, head, windows[Math.floor(from / window)]!.subarray(within, within + length));
-      from += length;
+      if (length > 0) records.write(CONTENTS, head, bytes.subarray(within, within + length));
+      from += length > 0 ? length : PAGE_SIZE;
     }
     if (from >= size) return;
   }
+}
+
+const ZEROES = Buffer.alloc(PAGE_SIZE);
+
+/** Bytes from `start` on, at most `most`, up to the first page of zeroes. */
+function dataLength(bytes: Uint8Array, start: number, most: number): number {
+  let length = 0;
+  while (length < most && ZEROES.compare(bytes, start + length, start + length + PAGE_SIZE) !== 0)
+    length += PAGE_SIZE;
+  return length;
 }
