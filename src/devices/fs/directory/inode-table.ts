@@ -6,6 +6,7 @@ import {
   OpenMode,
   openBeneath,
   openFileHandle,
+  reopen,
   statusAt,
   statusOf,
   takeFileHandle,
@@ -106,12 +107,9 @@ export class InodeTable implements Disposable {
     return inode.fd >= 0 ? inode.fd : this.#openAgain(inode);
   }
 
-  /** The descriptor of the directory with the id `node`, or a negative errno. */
-  directory(node: number): number {
-    const inode = this.#byNode.get(node);
-    if (inode === undefined) return -Errno.ESTALE;
-    if (inode.type !== FileType.directory) return -Errno.ENOTDIR;
-    return this.descriptor(inode);
+  /** A descriptor to ask about `inode` by, or a negative errno: the one that it is held by, or one that it is open by. */
+  anyDescriptor(inode: HostInode): number {
+    return inode.fd < 0 && inode.opened !== undefined ? inode.opened.fd : this.descriptor(inode);
   }
 
   /** Whether one more file can be taken in. */
@@ -119,10 +117,13 @@ export class InodeTable implements Disposable {
     return this.#budget.hasRoom && this.#byNode.size < MAX_NODES;
   }
 
-  /** Take in the file that `fileStatus` describes and `fd` points at; the descriptor is the table's from now on. */
+  /**
+   * Take in the file that `fileStatus` describes and `fd` points at, which is the table's from now on; -1 where it is open
+   * by a handle.
+   */
   add(fd: number): HostInode {
     const inode = new HostInode(this.nextNode++, this.generation);
-    this.#hold(inode, fd);
+    if (fd >= 0) this.#hold(inode, fd);
     this.#enter(inode);
     return inode;
   }
@@ -269,7 +270,8 @@ export class InodeTable implements Disposable {
   #openAgain(inode: HostInode): number {
     if (inode.lost) return -Errno.ESTALE;
     if (!this.#budget.hasRoom) return -Errno.ENFILE;
-    let fd = this.#openByName(inode);
+    let fd = inode.opened === undefined ? -1 : reopen(inode.opened.fd, OpenMode.path);
+    if (fd < 0) fd = this.#openByName(inode);
     if (fd < 0 && inode.fileHandle !== undefined) fd = this.#openByHandle(inode, inode.fileHandle);
     if (fd < 0) return fd === -Errno.ENFILE ? fd : -Errno.ESTALE;
     this.#hold(inode, fd);

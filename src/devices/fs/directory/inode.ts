@@ -41,6 +41,8 @@ export class HostInode implements HostIdentity {
   name = '';
   /** Inodes whose `parent` this one is: it stays in the table as long as there are any. */
   children = 0;
+  /** The handle that the file was made with, as long as it is open: it serves in place of a descriptor of the inode. */
+  opened: { readonly fd: number } | undefined = undefined;
   /** References that the guest's kernel holds: one more with every reply that named the file, taken back by FORGET. */
   lookups = 0;
   /** Handles that are open on it. */

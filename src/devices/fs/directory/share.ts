@@ -106,7 +106,14 @@ export class Share implements Served, Disposable {
   }
 
   closeFile(file: HostFile): void {
-    if (this.files.delete(file.handle)) this.#closed(file);
+    if (!this.files.delete(file.handle)) return;
+    const { inode } = file;
+    if (inode.opened === file) {
+      // What the guest still refers to has to be held by another descriptor from now on.
+      if (inode.lookups > 0) this.inodes.descriptor(inode);
+      inode.opened = undefined;
+    }
+    this.#closed(file);
   }
 
   /** As `openFile`, for a directory. */
@@ -138,12 +145,10 @@ export class Share implements Served, Disposable {
   endSession(): void {
     this.session = undefined;
     this.locks.clear();
+    for (const inode of this.inodes.values()) inode.lookups = 0;
     for (const file of this.files.values()) this.closeFile(file);
     for (const directory of this.directories.values()) this.closeDirectory(directory);
-    for (const inode of this.inodes.values()) {
-      inode.lookups = 0;
-      this.#forgetUnreferenced(inode);
-    }
+    for (const inode of this.inodes.values()) this.#forgetUnreferenced(inode);
   }
 
   [Symbol.dispose](): void {

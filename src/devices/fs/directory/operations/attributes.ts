@@ -36,7 +36,7 @@ export function getattr(serving: Serving, x: Exchange): number {
     if (opened === undefined) return -Errno.EBADF;
     if (opened.fd < 0) return -Errno.EIO;
   }
-  const fd = share.inodes.descriptor(inode);
+  const fd = share.inodes.anyDescriptor(inode);
   return fd < 0 ? fd : answerAttributes(x, share, inode, fd);
 }
 

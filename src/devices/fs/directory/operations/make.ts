@@ -9,7 +9,6 @@ import {
   makeSymlink,
   OpenMode,
   openBeneath,
-  reopen,
   statusOf,
 } from '../../../../sys/index.ts';
 import { SYMLINK_MAX } from '../../limits.ts';
@@ -19,7 +18,7 @@ import { hostFlags } from '../handles.ts';
 import type { HostInode } from '../inode.ts';
 import { answerEntry } from './answers.ts';
 import { asCaller } from './caller.ts';
-import { inodeHeld, lookUp } from './names.ts';
+import { lookUp } from './names.ts';
 import { openExisting, putOpened } from './open.ts';
 import { directoryAt, noDirectoryAt, type Serving } from './serving.ts';
 
@@ -153,7 +152,7 @@ export function create(serving: Serving, x: Exchange): number {
   if (fd === -Errno.EEXIST && (x.u32(CreateIn.offsets.flags) & OpenFlag.exclusive) === 0)
     return openNamed(serving, x, parent, dir);
   if (fd < 0) return fd;
-  const inode = hold(serving, fd);
+  const inode = newInode(serving, fd);
   if (typeof inode === 'number') return inode;
   share.inodes.place(inode, parent, x.bytes, x.nameStart, x.nameLength);
   return answerNewFile(serving, x, inode, fd);
@@ -192,22 +191,27 @@ export function tmpfile(serving: Serving, x: Exchange): number {
   if (!share.inodes.hasRoom) return -Errno.ENFILE;
   const fd = asCaller(share, x, dir, tmpfileAt);
   if (fd < 0) return fd;
-  const inode = hold(serving, fd);
+  const inode = newInode(serving, fd);
   if (typeof inode === 'number') return inode;
   inode.removed = true;
   return answerNewFile(serving, x, inode, fd);
 }
 
-/** The inode of the file that has just been made and opened by `fd`, held and referenced; else `fd` is closed. */
-function hold({ fileSystem: share }: Serving, fd: number): HostInode | number {
-  const held = reopen(fd, OpenMode.path);
-  const inode = held < 0 ? held : inodeHeld(share, held);
-  if (typeof inode === 'number') closeFile(fd);
-  else inode.lookups++;
+/** The inode of the file that has just been made and opened by `fd`, referenced once; else `fd` is closed. */
+function newInode({ fileSystem: { inodes } }: Serving, fd: number): HostInode | number {
+  const error = statusOf(fd);
+  if (error < 0) {
+    closeFile(fd);
+    return error;
+  }
+  const inode = inodes.find() ?? inodes.add(-1);
+  inode.lookups++;
   return inode;
 }
 
 function answerNewFile({ fileSystem: share }: Serving, x: Exchange, inode: HostInode, fd: number): number {
   answerEntry(x, share, inode);
-  return putOpened(x, share, inode, x.u32(CreateIn.offsets.flags), fd, EntryOut.size);
+  const file = share.openFile(inode, x.u32(CreateIn.offsets.flags), fd);
+  inode.opened = file;
+  return putOpened(x, share, file, EntryOut.size);
 }

@@ -11,7 +11,7 @@ import { Errno, OpenMode, reopen } from '../../../../sys/index.ts';
 import { releaseLocks } from '../../serving/lock-requests.ts';
 import { OpenFlag } from '../../tree/handles.ts';
 import { FileType } from '../../tree/inode.ts';
-import { hostFlags } from '../handles.ts';
+import { type HostFile, hostFlags } from '../handles.ts';
 import type { HostInode } from '../inode.ts';
 import type { Share } from '../share.ts';
 import { fileAt, type Serving } from './serving.ts';
@@ -42,7 +42,7 @@ export function openExisting(
   const truncate = flags & OpenFlag.truncate;
   if (truncate) share.setup.credentials.keepSetIds((openFlags & OPEN_KILL_PRIVILEGES) === 0);
   const fd = reopen(held, hostFlags(flags) | truncate);
-  return fd < 0 ? fd : putOpened(x, share, inode, flags, fd, offset);
+  return fd < 0 ? fd : putOpened(x, share, share.openFile(inode, flags, fd), offset);
 }
 
 function notRegular({ type }: HostInode): number {
@@ -50,16 +50,8 @@ function notRegular({ type }: HostInode): number {
   return type === FileType.symlink ? -Errno.ELOOP : -Errno.ENXIO;
 }
 
-/** Give `fd`, by which `inode` is open, a handle, and put it `offset` bytes into the body. Returns the body's length. */
-export function putOpened(
-  x: Exchange,
-  share: Share,
-  inode: HostInode,
-  flags: number,
-  fd: number,
-  offset: number,
-): number {
-  const file = share.openFile(inode, flags, fd);
+/** Put the handle of an open file `offset` bytes into the body. Returns the body's length. */
+export function putOpened(x: Exchange, share: Share, file: HostFile, offset: number): number {
   // FLUSH, at each close(2), is there to release record locks: without them the guest can do without it.
   const locks = ((share.session?.flags ?? 0n) & InitFlag.posixLocks) !== 0n;
   x.put64(offset + OpenOut.offsets.handle, file.handle);
