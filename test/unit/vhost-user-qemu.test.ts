@@ -67,7 +67,7 @@ function replay(name: string): string[] {
   backEnd.profile = {
     features: new DataView(bytesOf(recorded('GET_FEATURES')).buffer).getBigUint64(0, true),
     protocolFeatures: new DataView(bytesOf(recorded('GET_PROTOCOL_FEATURES')).buffer).getBigUint64(0, true),
-    queues: 2,
+    queues: Number(new DataView(bytesOf(recorded('GET_QUEUE_NUM')).buffer).getBigUint64(0, true)),
     maxQueueSize: 1024,
     memorySlots: 509,
   };
@@ -98,17 +98,17 @@ function replay(name: string): string[] {
     [],
   );
   assert.ok(rig.alive());
-  return story(backEnd.calls);
+  return story(backEnd.calls, backEnd.profile.queues);
 }
 
-/** `running` while both rings run, `stopped` when none does, and what else happens to the device. */
-function story(calls: readonly string[]): string[] {
+/** `running` while all rings run, `stopped` when none does, and what else happens to the device. */
+function story(calls: readonly string[], rings: number): string[] {
   const running = new Set<string>();
   let logging = false;
   const told: string[] = [];
   for (const call of calls) {
     const [what, detail] = call.split(' ') as [string, string?];
-    if (what === 'startRing' && running.add(detail!).size === 2) told.push('running');
+    if (what === 'startRing' && running.add(detail!).size === rings) told.push('running');
     if (what === 'stopRing' && running.delete(detail!) && running.size === 0) told.push('stopped');
     if (what === 'reset' && told.at(-1) !== 'reset') told.push('reset');
     if (what === 'beginTransfer') told.push(detail!);
@@ -132,6 +132,37 @@ for (const version of ['10.0', '11.1']) {
 
   test(`QEMU ${version}: arrival, the state before anything else`, () => {
     assert.deepEqual(replay(`qemu-${version}-destination`), ['reset', 'load', 'checked', 'running']);
+  });
+
+  test(`QEMU ${version}: packed virtqueues, two of them for requests, and a move`, () => {
+    assert.deepEqual(replay(`qemu-${version}-packed-source`), [
+      ...['reset', 'running'],
+      ...['logging', 'stopped', 'save', 'checked'],
+    ]);
+    assert.deepEqual(replay(`qemu-${version}-packed-destination`), ['reset', 'load', 'checked', 'running']);
+  });
+
+  test(`QEMU ${version}: packed virtqueues go on where they stopped, and are logged by one address alone`, () => {
+    const [source, destination] = ['source', 'destination'].map((side) =>
+      vector(`qemu-${version}-packed-${side}`),
+    ) as [Message[], Message[]];
+    const bases = (messages: Message[], from: Message['from'], name: string) =>
+      messages
+        .filter((message) => message.from === from && message.name === name)
+        .map((message) => message.payload);
+    const stopped = bases(source, 'back-end', 'GET_VRING_BASE');
+    assert.equal(stopped.length, 3);
+    assert.deepEqual(bases(destination, 'front-end', 'SET_VRING_BASE'), stopped);
+    const fresh = bases(source, 'front-end', 'SET_VRING_BASE').map((payload) => payload.slice(8));
+    assert.deepEqual(fresh, Array(3).fill('00800080'), 'both at descriptor 0, wrap counters set');
+    for (const message of source.filter(
+      ({ name, from }) => name === 'SET_VRING_ADDR' && from === 'front-end',
+    )) {
+      const view = new DataView(bytesOf(message).buffer);
+      const [ring, device, driver, log] = [8, 16, 24, 32].map((at) => view.getBigUint64(at, true));
+      assert.equal(new Set([ring! >> 12n, device! >> 12n, driver! >> 12n]).size, 3, 'on pages of their own');
+      if (version === '11.1') assert.equal(log, device, 'the address to log says nothing of the ring');
+    }
   });
 
   test(`QEMU ${version}: arrival of a state that is refused`, () => {

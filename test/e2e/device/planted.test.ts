@@ -9,15 +9,49 @@ test('parked requests that are forgotten turn the example’s move red', () =>
     beside('example'),
     {
       file: 'src/device/ring-worker.ts',
-      find: 'const parked = [...this.#deferred].map(({ chain }) => chain.head);',
-      replace: 'const parked: number[] = [];',
+      find: 'const parked = [...this.#deferred].map(({ chain }) => queue.park(chain));',
+      replace: 'const parked: ParkedRequest[] = [];',
     },
     /a move takes total and waiting requests along/,
   ));
 
+const instance = new URL('../../unit/device/instance.test.ts', import.meta.url);
+
+test('requests that are parked while they are still worked on turn red', () =>
+  assertTurnsRed(
+    instance,
+    { file: 'src/device/rings.ts', find: 'this.#device.halt?.(index)', replace: 'undefined' },
+    /halted before they are parked/,
+  ));
+
+test('memory that goes under requests turns red', () =>
+  assertTurnsRed(
+    instance,
+    { file: 'src/device/instance.ts', find: 'if (waiting > 0)', replace: 'if (false)' },
+    /memory goes when requests under way elsewhere/,
+  ));
+
+test('a connection that was lost and goes on by what was completed turns red', () =>
+  assertTurnsRed(
+    instance,
+    {
+      file: 'src/device/instance.ts',
+      find: 'return base === completedBase(stop) && !isUntouched(stop) ? stop.base : base;',
+      replace: 'return base;',
+    },
+    /goes on where its ring stood/,
+  ));
+
+test('unfinished requests of a process that died, passed over, turn red', () =>
+  assertTurnsRed(
+    beside('desk'),
+    { file: 'src/device/instance.ts', find: 'if (unfinished.length > 0)', replace: 'if (false)' },
+    /killed leaves its requests to the next one \(packed\)/,
+  ));
+
 test('a loaded state that is taken before it was checked turns the hostile loads red', () =>
   assertTurnsRed(
-    beside('hostile-load'),
+    new URL('../../hostile/state-load.test.ts', import.meta.url),
     {
       file: 'src/device/transfers.ts',
       find: 'if (transfer.failure === undefined) this.#loaded = loaded;',

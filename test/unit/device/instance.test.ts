@@ -233,6 +233,35 @@ test('what the front end kept note of comes before all else, in place of what wa
   assert.equal(f.instance.rings.serve(), 0, 'what was parked before has been forgotten');
 });
 
+test('a front end that lost its connection goes on where its ring stood, a new driver at the beginning', () => {
+  using f = fixture();
+  f.device.patient = true;
+  f.ring.offer(5, 2);
+  const ring = f.started();
+  f.instance.startRing(f.session, ring);
+  f.instance.rings.serve();
+  const at = (base: number, kind: 'split' | 'packed' = 'split') =>
+    f.instance.goOnAt(f.session, 0, kind, base);
+  assert.deepEqual([at(0), at(1)], [0, 1], 'the ring runs');
+  f.instance.disconnected(f.session);
+  f.instance.claim(f.session);
+  assert.deepEqual([at(0), at(2)], [0, 2], 'nothing had been completed');
+  f.device.patient = false;
+  f.instance.startRing(f.session, f.started(0, { next: 2 }));
+  f.device.waiting.length = 0;
+  f.device.patient = true;
+  f.ring.offer(6, 7);
+  f.instance.rings.serve();
+  f.device.waiting[2]?.complete();
+  f.instance.disconnected(f.session);
+  const other = new FakeSession();
+  assert.equal(f.instance.goOnAt(other, 0, 'split', 1), 1, 'whoever is not the owner');
+  f.instance.claim(f.session);
+  assert.deepEqual([at(0), at(1), at(2), at(4)], [0, 4, 2, 4]);
+  assert.equal(at(1, 'packed'), 1);
+  assert.equal(f.instance.goOnAt(f.session, 1, 'split', 1), 1);
+});
+
 test('requests are halted before they are parked, and those answered by then are not parked', () => {
   using f = fixture();
   f.device.patient = true;
