@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtempDisposable } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -137,38 +137,64 @@ class Bench implements AsyncDisposable {
   }
 }
 
-/** Rows of FUSE requests per second and control latency, each round of one back end beside a round of the other. */
-export async function fuseRows(wanted: (name: string) => boolean, onRow: (row: Row) => void): Promise<void> {
-  const shared = await mkdtemp(join(tmpdir(), 'ferry-bench-shared-'));
-  try {
-    await using ferry = new Bench(await serveFerry());
-    await using peer = new Bench(await serveVirtiofsd(shared));
-    const compare = (measure: (bench: Bench) => number) => {
-      const ours: number[] = [];
-      const theirs: number[] = [];
-      for (let round = 0; round < ROUNDS; round++) {
-        ours.push(measure(ferry));
-        theirs.push(measure(peer));
-      }
-      return { ours: median(ours), theirs: { name: peer.name, value: median(theirs) } };
-    };
-    for (const waiting of ['blocking', 'spinning'] as const)
-      for (const depth of [1, 16]) {
-        const variant = `${waiting}, depth ${depth}`;
-        for (const operation of operations) {
-          if (!wanted(`fuse/${operation.name}`)) continue;
-          const { ours, theirs } = compare((bench) => bench.measure(operation, waiting, depth));
-          onRow(row(`fuse/${operation.name}`, variant, 'requests/s', ours, theirs));
-        }
-        if (!wanted('fuse/CREATE')) continue;
-        const { ours, theirs } = compare((bench) => bench.measureCreate(waiting, depth));
-        onRow(row('fuse/CREATE', variant, 'requests/s', ours, theirs));
-      }
-    if (wanted('control/GET_FEATURES')) {
-      const { ours, theirs } = compare((bench) => bench.measureControl());
-      onRow(row('control/GET_FEATURES', 'round trip', 'µs', ours, theirs, true));
-    }
-  } finally {
-    await rm(shared, { recursive: true, force: true });
+const CONTROL = 'control/GET_FEATURES';
+
+/** What Ferry serves, by the prefix of its rows: files in memory, and files of a host directory. */
+const BACKINGS = ['fuse', 'directory'] as const;
+type Backing = (typeof BACKINGS)[number];
+
+/** The back ends under comparison: Ferry's by their backing, and the peer that does the work of both. */
+interface Field {
+  readonly ferry: ReadonlyMap<Backing, Bench>;
+  readonly peer: Bench;
+}
+
+/** The medians of several rounds, in each of which every back end has its turn. */
+function compare({ ferry, peer }: Field, backings: readonly Backing[], measure: (bench: Bench) => number) {
+  const ours = new Map<Backing, number[]>(backings.map((backing) => [backing, []]));
+  const theirs: number[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [backing, figures] of ours) figures.push(measure(ferry.get(backing)!));
+    theirs.push(measure(peer));
   }
+  const against = { name: peer.name, value: median(theirs) };
+  return backings.map((backing) => ({ backing, ours: median(ours.get(backing)!), theirs: against }));
+}
+
+/**
+ * Rows of FUSE requests per second and control latency, with files in memory (`fuse/…`) and in a host directory
+ * (`directory/…`), each round of one back end beside a round of the others.
+ */
+export async function fuseRows(wanted: (name: string) => boolean, onRow: (row: Row) => void): Promise<void> {
+  const names = [...operations.map(({ name }) => name), 'CREATE'];
+  const control = wanted(CONTROL);
+  if (!control && !names.some((name) => BACKINGS.some((backing) => wanted(`${backing}/${name}`)))) return;
+  await using ourFolder = await mkdtempDisposable(join(tmpdir(), 'ferry-bench-ours-'));
+  await using theirFolder = await mkdtempDisposable(join(tmpdir(), 'ferry-bench-theirs-'));
+  await using memory = new Bench(await serveFerry(['fs', '--memory', '2G']));
+  await using directory = new Bench(await serveFerry(['fs', '--directory', ourFolder.path]));
+  await using peer = new Bench(await serveVirtiofsd(theirFolder.path));
+  const field: Field = {
+    ferry: new Map([
+      ['fuse', memory],
+      ['directory', directory],
+    ]),
+    peer,
+  };
+  const rows = (name: string, variant: string, measure: (bench: Bench) => number) => {
+    const backings = BACKINGS.filter((backing) => wanted(`${backing}/${name}`));
+    if (backings.length === 0) return;
+    for (const { backing, ours, theirs } of compare(field, backings, measure))
+      onRow(row(`${backing}/${name}`, variant, 'requests/s', ours, theirs));
+  };
+  for (const waiting of ['blocking', 'spinning'] as const)
+    for (const depth of [1, 16]) {
+      const variant = `${waiting}, depth ${depth}`;
+      for (const operation of operations)
+        rows(operation.name, variant, (bench) => bench.measure(operation, waiting, depth));
+      rows('CREATE', variant, (bench) => bench.measureCreate(waiting, depth));
+    }
+  if (!control) return;
+  for (const { ours, theirs } of compare(field, ['fuse'], (bench) => bench.measureControl()))
+    onRow(row(CONTROL, 'round trip', 'µs', ours, theirs, true));
 }

@@ -69,7 +69,7 @@ class Pipe implements Disposable {
 /** MiB per second of SAVE and LOAD with 512 MiB of file contents, the raw pipe beside them in every round. */
 export async function stateRows(wanted: (name: string) => boolean, onRow: (row: Row) => void): Promise<void> {
   if (!wanted('state/SAVE') && !wanted('state/LOAD')) return;
-  await using backEnd = await serveFerry();
+  await using backEnd = await serveFerry(['fs', '--memory', '2G']);
   using session = new FuseSession();
   session.adopt(session.prepareBackEnd(backEnd.socket));
   session.start();

@@ -6,6 +6,7 @@
  * `--only fuse/READ` takes the rows whose names start so; `--json` prints a line for each row and a summary line last.
  */
 import { parseArgs } from 'node:util';
+import { blkRows } from '../../bench/blk.ts';
 import { fuseRows } from '../../bench/fuse.ts';
 import { machine, type Row, table } from '../../bench/report.ts';
 import { stateRows } from '../../bench/state.ts';
@@ -28,6 +29,7 @@ const take = (row: Row) => {
   else process.stderr.write(`${row.name}, ${row.variant}: ${row.ratio.toFixed(2)} of ${row.peer}\n`);
 };
 await fuseRows(wanted, take);
+await blkRows(wanted, take);
 await stateRows(wanted, take);
 if (rows.length === 0) {
   process.stderr.write(`No row starts with ${JSON.stringify(only)}\n`);
