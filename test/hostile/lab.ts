@@ -69,7 +69,7 @@ export class Lab implements AsyncDisposable {
     this.served = served;
     this.passed = new Passed(served.folder);
     this.#ram = mapShared(this.passed.fd('ram'), 0, RAM_SIZE);
-    this.ring = new HostileRing(this.#ram);
+    this.ring = new HostileRing(this.#ram, served.kind);
     this.#poll.set(0, this.#call.number, Poll.in);
   }
 
@@ -93,6 +93,8 @@ export class Lab implements AsyncDisposable {
       if (state === 'mapped' || state === 'running') this.#giveMemory(front.connection);
       if (state === 'running') this.startRing(front.connection);
       if (state === 'saving' || state === 'loading') this.#beginTransfer(front, state);
+      // From here on all of it has been heard
+      if (state !== 'new') front.connection.ask(Id.GET_FEATURES);
       return front;
     } catch (error) {
       front[Symbol.dispose]();
@@ -117,10 +119,10 @@ export class Lab implements AsyncDisposable {
     if (state === 'saving' || state === 'loading') assert.equal(lastTransfer?.outcome, 'running');
   }
 
-  /** Have ring 1 serve FUSE_INIT. */
+  /** Have ring 1 serve a request. */
   serve(): void {
     const before = this.ring.usedIndex;
-    this.ring.offerInit();
+    this.ring.offerGood();
     this.kick();
     this.awaitUsed((before + 1) & 0xffff);
   }

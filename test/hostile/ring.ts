@@ -19,12 +19,21 @@ export const INIT_LENGTH = 104;
 const FUSE_INIT = 26;
 /** Room for its answer: a header of 16 bytes, then 64. */
 export const INIT_ROOM = 80;
+/** A blk request for the serial number: `u32 type, u32 reserved, u64 sector`; its answer is 20 bytes and a status. */
+const BLK_HEADER = 16;
+const BLK_GET_ID = 8;
+const BLK_ANSWER = 21;
+
+/** Whose requests a ring carries. */
+export type Kind = 'fs' | 'blk';
 
 export class HostileRing {
   readonly bytes: Uint8Array;
   readonly #view: DataView;
+  readonly #kind: Kind;
 
-  constructor(ram: Mapping) {
+  constructor(ram: Mapping, kind: Kind) {
+    this.#kind = kind;
     this.bytes = ram.bytes;
     this.#view = new DataView(ram.bytes.buffer, ram.bytes.byteOffset, ram.bytes.length);
     this.clear();
@@ -78,6 +87,20 @@ export class HostileRing {
   /** Length that the device says it wrote, of the request answered last. */
   get usedLength(): number {
     return this.#view.getUint32(USED + 4 + ((this.usedIndex - 1) & (SIZE - 1)) * 8 + 4, true);
+  }
+
+  /** Offer a request that the device answers whatever state it is in. */
+  offerGood(): void {
+    if (this.#kind === 'fs') this.offerInit();
+    else this.offerBlk(BLK_GET_ID, BLK_ANSWER);
+  }
+
+  /** Offer a blk request of `type` with room for `room` bytes, the status among them. */
+  offerBlk(type: number, room: number): void {
+    this.#view.setUint32(REQUEST, type, true);
+    this.describe(0, REQUEST, BLK_HEADER, NEXT, 1);
+    this.describe(1, ANSWER, room, WRITE);
+    this.offer(0);
   }
 
   /** Offer FUSE_INIT as a driver would. */

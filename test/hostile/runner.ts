@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { closeAll } from '../../src/sys/index.ts';
 import { FrontEndRequest, requestName } from '../../src/vhost-user/index.ts';
 import { u64 } from '../support/vhost-user-rig.ts';
 import { message, NEED_REPLY } from './connection.ts';
@@ -107,6 +108,7 @@ function expectAnswer(lab: Lab, table: RequestTable, { connection }: HostileFron
     return;
   }
   const reply = connection.reply();
+  closeAll(connection.fds);
   if (answer === 'hang-up') {
     assert.equal(reply, undefined, `answered, flags 0x${flags.toString(16)}, and not hung up`);
     return;

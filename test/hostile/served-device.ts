@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ControlClient, controlPath, type StatusReport } from '../../src/control/index.ts';
 import { type LaunchedProcess, launchProcess, waitForSocket } from '../../src/launch/index.ts';
+import type { Kind } from './ring.ts';
 
 /** Bytes of files that the device begins with. */
 const STATE = 4 * 1024 * 1024;
@@ -12,7 +13,7 @@ const STATE = 4 * 1024 * 1024;
 const PROGRAM = fileURLToPath(new URL('../../bin/ferry', import.meta.url));
 
 /** The words after `ferry serve`, the device first; `folder` is for what they need. */
-export type Serving = (folder: string) => readonly string[];
+export type Serving = (folder: string) => readonly [Kind, ...string[]];
 
 /** A file system in memory whose state is larger than what any pipe holds. */
 export const serveFs: Serving = (folder) => {
@@ -22,6 +23,9 @@ export const serveFs: Serving = (folder) => {
   return ['fs', '--memory', '16M', '--tag', 'hostile', '--from', contents];
 };
 
+/** A disk in memory with two queues, which keeps note of requests in flight. */
+export const serveBlk: Serving = () => ['blk', '--memory', '1M', '--queues', '2', '--queue-size', '128'];
+
 /** What the process holds: descriptors, and mappings of memory that somebody shares with it. */
 export interface Holdings {
   readonly fds: number;
@@ -29,12 +33,20 @@ export interface Holdings {
 }
 
 export class ServedDevice implements AsyncDisposable {
+  readonly kind: Kind;
   readonly folder: string;
   readonly path: string;
   readonly process: LaunchedProcess;
   readonly control: ControlClient;
 
-  private constructor(folder: string, path: string, process: LaunchedProcess, control: ControlClient) {
+  private constructor(
+    kind: Kind,
+    folder: string,
+    path: string,
+    process: LaunchedProcess,
+    control: ControlClient,
+  ) {
+    this.kind = kind;
     this.folder = folder;
     this.path = path;
     this.process = process;
@@ -52,7 +64,7 @@ export class ServedDevice implements AsyncDisposable {
     });
     try {
       await waitForSocket(controlPath(path), { child });
-      return new ServedDevice(folder, path, child, await ControlClient.connect(controlPath(path)));
+      return new ServedDevice(words[0], folder, path, child, await ControlClient.connect(controlPath(path)));
     } catch (error) {
       await child.stop();
       rmSync(folder, { recursive: true, force: true });

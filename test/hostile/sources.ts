@@ -14,6 +14,7 @@ interface Source {
 const LOAD = 'hostile/state-load.test.ts';
 const SAVE = 'hostile/state-save.test.ts';
 const RINGS = 'hostile/virtqueues.test.ts';
+const BLK_RINGS = 'hostile/blk-rings.test.ts';
 const FRONT_END = 'unit/vhost-user-front-end.test.ts';
 
 /** What two widely used back ends were seen to take differently: drop, exit, serve, or answer 0 and then drop. */
@@ -57,7 +58,10 @@ const NO_NET = 'there is no net device';
 const NO_GPU = 'there is no gpu device';
 
 const vulnerabilities = {
-  'CVE-2018-1059': { what: 'a buffer that is contiguous for the guest and not where it is mapped' },
+  'CVE-2018-1059': {
+    what: 'a buffer that is contiguous for the guest and not where it is mapped',
+    tested: [RINGS, /in one piece for the guest alone/],
+  },
   'CVE-2019-14818': { what: 'more descriptors than a request has, again and again' },
   'CVE-2020-10722': { what: 'a log whose size and offset wrap' },
   'CVE-2020-10723': { what: 'a ring number that is cut to 16 or 8 bits' },
@@ -66,7 +70,7 @@ const vulnerabilities = {
   'CVE-2020-10726': { what: 'GET_INFLIGHT_FD again and again' },
   'CVE-2020-14374': {
     what: 'descriptors that change while they are read',
-    tested: ['fuzz/virtqueue.test.ts', /fuzz\(/],
+    tested: ['fuzz/virtqueue.test.ts', /whoever writes to it meanwhile/],
   },
   'CVE-2021-3839': { what: 'SET_INFLIGHT_FD for more queues than there are' },
   'CVE-2022-0669': { what: 'more descriptors than GET_ or SET_INFLIGHT_FD have' },
@@ -74,15 +78,21 @@ const vulnerabilities = {
   'CVE-2024-11614': { what: 'offsets of a checksum to be computed', inapplicable: NO_NET },
   'control queue chains': { what: 'bounds of chains in a control queue', inapplicable: NO_NET },
   'CVE-2026-6425': { what: 'indirect tables of odd lengths' },
-  'CVE-2026-16457': { what: 'an empty packed ring that is looked at for ever' },
-  'CVE-2026-48914': { what: 'SCSI commands to a blk device' },
-  'CVE-2026-5761': { what: 'a report of zones that takes all memory' },
+  'CVE-2026-16457': {
+    what: 'an empty packed ring that is looked at for ever',
+    tested: [RINGS, /packed rings that are empty/],
+  },
+  'CVE-2026-48914': { what: 'SCSI commands to a blk device', tested: [BLK_RINGS, /SCSI_CMD/] },
+  'CVE-2026-5761': { what: 'a report of zones that takes all memory', tested: [BLK_RINGS, /ZONE_REPORT/] },
   'CVE-2024-8612': { what: 'a used length beyond what was written' },
   'CVE-2021-3544': { what: 'resources and lengths of a gpu', inapplicable: NO_GPU },
   'CVE-2020-35517': { what: 'device nodes made in a shared directory' },
   'CVE-2020-10717': { what: 'files opened until descriptors run out' },
   'CVE-2022-0358': { what: 'a set-group-id bit on a file that a guest makes' },
-  'log assertion': { what: 'a write beyond the end of the log' },
+  'log assertion': {
+    what: 'a write beyond the end of the log',
+    tested: [RINGS, /a log shorter than memory/],
+  },
 } as const satisfies Record<string, Source>;
 
 const thoughtUp = {
@@ -140,13 +150,25 @@ const thoughtUp = {
   'empty region': { what: 'a region of no bytes' },
   'region twice': { what: 'one region, one descriptor, twice' },
   'BASE beyond available': { what: 'SET_VRING_BASE ahead of the available index' },
-  'short log': { what: 'a log shorter than memory' },
-  'inflight version 0': { what: 'an inflight region of version 0' },
-  'inflight version 2': { what: 'an inflight region of version 2' },
-  'inflight desc_num': { what: 'an inflight region of another ring size' },
-  'inflight next loops': { what: 'an inflight region whose list loops' },
-  'inflight counters': { what: 'an inflight region with one counter twice' },
-  'inflight used_idx': { what: 'an inflight region whose used index is far off' },
+  'short log': { what: 'a log shorter than memory', tested: [RINGS, /a log shorter than memory/] },
+  'inflight version 0': { what: 'an inflight region of version 0', tested: [BLK_RINGS, /version 0/] },
+  'inflight version 2': { what: 'an inflight region of version 2', tested: [BLK_RINGS, /version 2/] },
+  'inflight desc_num': {
+    what: 'an inflight region of another ring size',
+    tested: [BLK_RINGS, /for a smaller ring/],
+  },
+  'inflight next loops': {
+    what: 'an inflight region whose list loops',
+    tested: [BLK_RINGS, /a list that loops/],
+  },
+  'inflight counters': {
+    what: 'an inflight region with one counter twice',
+    tested: [BLK_RINGS, /one counter twice/],
+  },
+  'inflight used_idx': {
+    what: 'an inflight region whose used index is far off',
+    tested: [BLK_RINGS, /a used index that is far off/],
+  },
   'IOTLB replies lost': {
     what: 'translations that never come',
     inapplicable: 'VIRTIO_F_ACCESS_PLATFORM is not offered, so none is ever asked for',

@@ -1,4 +1,4 @@
-/** The table of every request. */
+/** The table of every request, for an fs device; and those for what only a blk device offers. */
 
 import type { RequestTable } from '../table.ts';
 import { addMemReg } from './add-mem-reg.ts';
@@ -7,7 +7,7 @@ import { closeCryptoSession } from './close-crypto-session.ts';
 import { createCryptoSession } from './create-crypto-session.ts';
 import { getConfig } from './get-config.ts';
 import { getFeatures } from './get-features.ts';
-import { getInflightFd } from './get-inflight-fd.ts';
+import { getInflightFd, getInflightFdOffered } from './get-inflight-fd.ts';
 import { getMaxMemSlots } from './get-max-mem-slots.ts';
 import { getProtocolFeatures } from './get-protocol-features.ts';
 import { getQueueNum } from './get-queue-num.ts';
@@ -29,7 +29,7 @@ import { setBackendReqFd } from './set-backend-req-fd.ts';
 import { setConfig } from './set-config.ts';
 import { setDeviceStateFd } from './set-device-state-fd.ts';
 import { setFeatures } from './set-features.ts';
-import { setInflightFd } from './set-inflight-fd.ts';
+import { setInflightFd, setInflightFdOffered } from './set-inflight-fd.ts';
 import { setLogBase } from './set-log-base.ts';
 import { setLogFd } from './set-log-fd.ts';
 import { setMemTable } from './set-mem-table.ts';
@@ -92,3 +92,5 @@ export const TABLES: readonly RequestTable[] = [
   setVringNum,
   vringKick,
 ];
+
+export const BLK_TABLES: readonly RequestTable[] = [getInflightFdOffered, setInflightFdOffered];
