@@ -162,6 +162,15 @@ export class BlkSession extends GuestDriver {
     this.#prepare(queue, slot, this.#request(queue, slot, BlkRequest.FLUSH, 0, 0, false));
   }
 
+  /** Where the header of the request that was prepared last in `slot` lies, and its status: to put other data between. */
+  headOf(queue: number, slot: number): { readonly request: GuestBuffer; readonly status: GuestBuffer } {
+    const area = this.#area(queue, slot);
+    return {
+      request: { address: area, length: blkHeader.size, writable: false },
+      status: { address: area + STATUS_AT, length: 1, writable: true },
+    };
+  }
+
   /**
    * Put a request of the caller's own making into `slot`: at most three buffers anywhere in the guest's memory, such as a
    * chain that no honest driver would send.
@@ -224,10 +233,10 @@ export class BlkSession extends GuestDriver {
     const area = this.#area(queue, slot);
     blkHeader.encodeInto({ type, sector: BigInt(offset / SECTOR) }, this.ram.view(area, blkHeader.size));
     this.ram.view(area + STATUS_AT, 1)[0] = UNTOUCHED;
-    const head = { address: area, length: blkHeader.size, writable: false };
-    const data = { address: area + HEAD_ROOM, length, writable };
-    const status = { address: area + STATUS_AT, length: 1, writable: true };
-    return length === 0 ? [head, status] : [head, data, status];
+    const { request, status } = this.headOf(queue, slot);
+    return length === 0
+      ? [request, status]
+      : [request, { address: area + HEAD_ROOM, length, writable }, status];
   }
 
   #range(queue: number, type: number, offset: number, length: number, flags: number): GuestBuffer[] {

@@ -6,6 +6,7 @@ export { FuseSession, type FuseSessionOptions } from './fuse-session.ts';
 export { type DriverOptions, type DriverShape, GuestDriver } from './guest-driver.ts';
 export { GuestQueue, type QueueOwner, streamQueues, type Waiting } from './guest-queue.ts';
 export { decodeNetConfig, NET_CONFIG_LENGTH, type NetConfig, NetFeature } from './net/format.ts';
+export { arpAnswer, arpRequest, dhcpDiscover, dhcpOffer, type Host } from './net/frames.ts';
 export { NetSession, type NetSessionOptions } from './net-session.ts';
 export { type EmbeddedEvent, type EmbeddedPlan, runEmbedded } from './run-embedded.ts';
 export { type Observation, Workload } from './workload.ts';

@@ -3,50 +3,60 @@ import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, it } from 'node:test';
+import { after, describe, it } from 'node:test';
 import { FuseClient } from '../../src/fuse/index.ts';
 import { choosePeer } from '../../src/launch/index.ts';
 import { FuseSession } from '../../src/machine/index.ts';
-import { FrontEnd, ProtocolFeature } from '../../src/vhost-user/index.ts';
+import { FrontEnd, ProtocolFeature, type TransferOptions } from '../../src/vhost-user/index.ts';
 import { launchFerry, launchVirtiofsd, testPeers } from '../guest/index.ts';
 
 /** Two back ends that can hand a state from one to the other. */
 interface Pair extends AsyncDisposable {
+  /** What both share, where they share a folder. */
+  readonly folder: string;
   readonly first: string;
   readonly second: string;
 }
 
-async function virtiofsdPair(): Promise<Pair> {
+async function virtiofsdPair(shared?: string): Promise<Pair> {
   const scratch = await mkdtemp(join(tmpdir(), 'ferry-front-'));
-  const folder = join(scratch, 'shared');
-  await mkdir(folder);
+  const folder = shared ?? join(scratch, 'shared');
+  if (shared === undefined) await mkdir(folder);
   const virtiofsd = choosePeer(await testPeers(), 'virtiofsd');
   const stack = new AsyncDisposableStack();
   stack.defer(() => rm(scratch, { recursive: true, force: true }));
   const [first, second] = [join(scratch, 'first.sock'), join(scratch, 'second.sock')];
   for (const socket of [first, second]) stack.use(await launchVirtiofsd({ virtiofsd, socket, folder }));
-  return { first, second, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+  return { folder, first, second, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
 
 async function ferryPair(...further: string[]): Promise<Pair> {
   const stack = new AsyncDisposableStack();
   const first = stack.use(await launchFerry({ memory: '64M', further }));
   const second = stack.use(await launchFerry({ memory: '64M', further }));
-  return { first: first.socket, second: second.socket, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+  return {
+    folder: '',
+    first: first.socket,
+    second: second.socket,
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
 }
 
 const ROOT = 1;
 const CONTENT = new TextEncoder().encode('written before the move');
 
-/** A guest with one open file. */
-function begin(session: FuseSession, path: string): { client: FuseClient; node: number; handle: number } {
+let guests = 0;
+
+/** A guest with one open file, of a name that no other guest has used. */
+function begin(session: FuseSession, path: string) {
   session.adopt(session.prepareBackEnd(path));
   session.start();
   const client = new FuseClient(session.transport);
   client.init();
-  const { entry, handle } = client.create(ROOT, 'file', 0o2, 0o600);
+  const name = `file-of-guest-${guests++}`;
+  const { entry, handle } = client.create(ROOT, name, 0o2, 0o600);
   client.write(entry.node, handle, 0, CONTENT);
-  return { client, node: entry.node, handle };
+  return { client, name, node: entry.node, handle };
 }
 
 /** Pages with a set bit. */
@@ -56,10 +66,27 @@ function dirtyPages(log: Uint8Array): number[] {
   );
 }
 
+/** Save what `session`'s back end holds, which is suspended. */
+function saved(session: FuseSession, options?: TransferOptions): Uint8Array[] {
+  const pieces: Uint8Array[] = [];
+  session.frontEnd.saveState((piece) => void pieces.push(piece.slice()), options);
+  return pieces;
+}
+
+const all = new AsyncDisposableStack();
+after(() => all.disposeAsync());
+let ferry: Promise<Pair> | undefined;
+
+/** One pair for all tests: it serves one guest after another. */
+async function sharedFerryPair(): Promise<Pair> {
+  ferry ??= ferryPair().then((pair) => all.use(pair));
+  const { folder, first, second } = await ferry;
+  return { folder, first, second, [Symbol.asyncDispose]: async () => undefined };
+}
+
 const BACK_ENDS: [name: string, open: () => Promise<Pair>][] = [
   ['virtiofsd', virtiofsdPair],
-  ['ferry serve fs', () => ferryPair()],
-  ['ferry serve fs with its own channel', () => ferryPair('--state-channel', 'own')],
+  ['ferry serve fs', sharedFerryPair],
 ];
 
 for (const [name, open] of BACK_ENDS)
@@ -105,7 +132,7 @@ for (const [name, open] of BACK_ENDS)
       it(`hands its state to a second one through a ${via}; open files stay open`, async () => {
         await using pair = await open();
         using session = new FuseSession();
-        const { client, node, handle } = begin(session, pair.first);
+        const { client, name, node, handle } = begin(session, pair.first);
         const pieces: Uint8Array[] = [];
         session.stop();
         const saved = session.frontEnd.saveState((piece) => pieces.push(piece.slice()), { via });
@@ -115,7 +142,7 @@ for (const [name, open] of BACK_ENDS)
         session.start();
         assert.deepEqual(client.read(node, handle, 0, 100), CONTENT);
         assert.equal(client.write(node, handle, 0, new TextEncoder().encode('WRITTEN')), 7);
-        assert.equal(client.lookup(ROOT, 'file').node, node);
+        assert.equal(client.lookup(ROOT, name).node, node);
       });
 
     it('refuses a state that is cut off', async () => {
@@ -132,9 +159,86 @@ for (const [name, open] of BACK_ENDS)
     });
   });
 
+describe('virtiofsd alone', () => {
+  it('starts again after a save that failed, and is called again', async () => {
+    await using pair = await virtiofsdPair();
+    using session = new FuseSession();
+    const { client, node, handle } = begin(session, pair.first);
+    session.frontEnd.startLogging();
+    for (const via of ['pipe', 'socketpair'] as const) {
+      session.stop();
+      assert.throws(() => saved(session, { via, limit: 10 }), { code: 'ERR_STATE_TOO_LARGE' });
+      session.start();
+      assert.deepEqual(client.read(node, handle, 0, 100), CONTENT);
+    }
+    session.frontEnd.stopLogging();
+    session.stop();
+    const state = saved(session);
+    session.adopt(session.prepareBackEnd(pair.second));
+    session.frontEnd.loadState(state);
+    session.start();
+    assert.deepEqual(client.read(node, handle, 0, 100), CONTENT);
+  });
+
+  it('saves a device that never started, for another that goes on to work', async () => {
+    await using pair = await virtiofsdPair();
+    using session = new FuseSession();
+    session.adopt(session.prepareBackEnd(pair.first));
+    const state = saved(session);
+    session.adopt(session.prepareBackEnd(pair.second));
+    session.frontEnd.loadState(state);
+    session.start();
+    const client = new FuseClient(session.transport);
+    client.init();
+    assert.equal(client.lookup(ROOT, '.').node, ROOT);
+  });
+
+  it('keeps handles, names and offsets of many files through two moves', async () => {
+    await using pair = await virtiofsdPair();
+    await using another = await virtiofsdPair(pair.folder);
+    using session = new FuseSession({ depth: 4 });
+    const { client } = begin(session, pair.first);
+    const files = Array.from({ length: 200 }, (_, i) => {
+      const { entry, handle } = client.create(ROOT, `file-${i}`, 0o2, 0o600);
+      client.write(entry.node, handle, i, new TextEncoder().encode(`content of ${i}`));
+      return { node: entry.node, handle };
+    });
+    for (const next of [pair.second, another.first]) {
+      session.stop();
+      const state = saved(session);
+      session.adopt(session.prepareBackEnd(next));
+      session.frontEnd.loadState(state);
+      session.start();
+      for (const [i, { node, handle }] of files.entries()) {
+        assert.equal(new TextDecoder().decode(client.read(node, handle, i, 100)), `content of ${i}`);
+        assert.equal(client.lookup(ROOT, `file-${i}`).node, node);
+      }
+    }
+  });
+
+  it('refuses features that it did not offer, and says so', async () => {
+    await using pair = await virtiofsdPair();
+    using frontEnd = FrontEnd.connect(pair.first);
+    assert.throws(() => frontEnd.step.setFeatures(1n << 50n), { code: 'ERR_REFUSED' });
+    assert.throws(() => frontEnd.ping(), { code: 'ERR_DISCONNECTED' });
+  });
+});
+
 describe('ferry serve fs alone', () => {
+  it('hands its state over through a channel of its own', async () => {
+    await using pair = await ferryPair('--state-channel', 'own');
+    using session = new FuseSession({ packed: true });
+    const { client, node, handle } = begin(session, pair.first);
+    session.stop();
+    const state = saved(session);
+    session.adopt(session.prepareBackEnd(pair.second));
+    session.frontEnd.loadState(state);
+    session.start();
+    assert.deepEqual(client.read(node, handle, 0, 100), CONTENT);
+  });
+
   it('takes a state back that it once gave away, and again', async () => {
-    await using pair = await ferryPair();
+    await using pair = await sharedFerryPair();
     using session = new FuseSession();
     const { client, node, handle } = begin(session, pair.first);
     for (const path of [pair.second, pair.first, pair.second]) {
@@ -150,7 +254,7 @@ describe('ferry serve fs alone', () => {
   });
 
   it('gives up saving when the front end does, and lives on', async () => {
-    await using pair = await ferryPair();
+    await using pair = await sharedFerryPair();
     using session = new FuseSession();
     const { client, node, handle } = begin(session, pair.first);
     session.stop();

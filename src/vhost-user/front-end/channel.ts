@@ -65,7 +65,8 @@ export class Channel implements Disposable {
   ask(request: number, payload: Uint8Array = NOTHING, fds: readonly Fd[] = []): Reply {
     const needReply = this.alwaysNeedsReply && this.acknowledges ? HeaderFlag.NEED_REPLY : 0;
     this.#send(request, HeaderFlag.VERSION | needReply, payload, fds);
-    return this.#receive(request);
+    // libvhost-user leaves the flag in what it answers
+    return this.#receive(request, needReply);
   }
 
   /** `ask` for a reply whose payload has `size` bytes and no descriptor. */
@@ -144,13 +145,14 @@ export class Channel implements Disposable {
     });
   }
 
-  #receive(request: number): Reply {
+  /** `tolerated`: flags that the answer may have beside those that it must have. */
+  #receive(request: number, tolerated = 0): Reply {
     const end = performance.now() + this.#deadline;
     const fds: Fd[] = [];
     try {
       const payload = this.#guarded(() => {
         const head = header.decode(this.#exactly(HEADER_SIZE, request, fds, end));
-        this.#checkHeader(request, head);
+        this.#checkHeader(request, tolerated, head);
         const bytes = this.#exactly(head.size, request, fds, end);
         if (fds.length > MAX_MESSAGE_FDS)
           throw badReply("reply's descriptors", `${fds.length} of them, at most ${MAX_MESSAGE_FDS}`);
@@ -167,6 +169,7 @@ export class Channel implements Disposable {
 
   #checkHeader(
     asked: number,
+    tolerated: number,
     { request, flags, size }: { request: number; flags: number; size: number },
   ): void {
     if (request !== asked)
@@ -175,7 +178,7 @@ export class Channel implements Disposable {
         `${requestName(request)} answered, expected ${requestName(asked)}`,
         0,
       );
-    if (flags !== REPLY_FLAGS)
+    if ((flags & ~tolerated) >>> 0 !== REPLY_FLAGS)
       throw badReply(
         "reply's flags",
         `0x${flags.toString(16)} for ${requestName(asked)}, expected 0x${REPLY_FLAGS.toString(16)}`,

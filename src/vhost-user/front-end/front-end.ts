@@ -212,6 +212,11 @@ export class FrontEnd implements Disposable {
     const { agreement, channel, memory, messages } = this.#connection;
     if (memory.regions.length === 0)
       throw new FerryError('ERR_NO_MEMORY', 'Rings can only be started once memory is shared');
+    if (this.#rings.length > (this.maxQueues ?? Infinity))
+      throw new FerryError(
+        'ERR_TOO_MANY_RINGS',
+        `${this.#rings.length} rings cannot be started, the back end has ${this.maxQueues}`,
+      );
     this.#sendFeatures();
     if (agreement.has('STATUS')) addStatus(channel, DeviceStatus.FEATURES_OK);
     for (const ring of this.#rings) messages.start(ring, this.#log !== undefined);
