@@ -71,7 +71,7 @@ const ROWS: readonly Row[] = [
 ];
 
 /** Requests whose reply is a verdict, so that a refusal is one too. */
-const VERDICTS = [6, 42, 43];
+const VERDICTS = [6, 22, 30, 42, 43];
 
 interface Attempt {
   readonly bytes: number;

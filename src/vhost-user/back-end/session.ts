@@ -226,6 +226,14 @@ function range([least, most]: readonly [number, number]): string {
   return least === most ? `${least}` : `${least} to ${most}`;
 }
 
+/** Requests whose reply is a u64 that says whether they have succeeded. */
+const VERDICTS: ReadonlySet<number> = new Set([
+  FrontEndRequest.SET_LOG_BASE,
+  FrontEndRequest.IOTLB_MSG,
+  FrontEndRequest.POSTCOPY_END,
+  FrontEndRequest.CHECK_DEVICE_STATE,
+]);
+
 /**
  * What a refused request with a reply of its own is answered with: where the reply is a verdict, a bad one; else
  * nothing at all, which no front end takes for the answer it wanted.
@@ -233,7 +241,5 @@ function range([least, most]: readonly [number, number]): string {
 function refusal(request: number): Uint8Array {
   if (request === FrontEndRequest.SET_DEVICE_STATE_FD)
     return u64Payload.encode({ value: DeviceStateReply.NO_FD | 1n });
-  if (request === FrontEndRequest.CHECK_DEVICE_STATE || request === FrontEndRequest.SET_LOG_BASE)
-    return u64Payload.encode({ value: 1n });
-  return new Uint8Array(0);
+  return VERDICTS.has(request) ? u64Payload.encode({ value: 1n }) : new Uint8Array(0);
 }

@@ -4,10 +4,10 @@ import { formRows, type RequestTable } from '../table.ts';
 /** Never served. Memory is not moved after the switchover. */
 export const postcopyEnd: RequestTable = {
   request: Id.POSTCOPY_END,
-  refusal: 'empty',
+  refusal: 1n,
   rows: [
     { name: 'in good form', before: 'negotiated' },
     { name: 'in good form, while a ring runs', before: 'running' },
-    ...formRows({ ungated: 'empty' }),
+    ...formRows({ ungated: 1n }),
   ],
 };
