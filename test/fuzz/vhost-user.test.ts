@@ -20,6 +20,8 @@ import {
   FEATURES,
   ints,
   joined,
+  NEGOTIATED,
+  PACKED,
   RAM_SIZE,
   SessionRig,
   USER,
@@ -30,6 +32,8 @@ import { type Draw, fuzz } from './target.ts';
 const WORDS = [0, 1, 2, 3, 8, 9, 16, 255, 256, 0x1000, 0x10000, 0x7fffffff, 0xffffffff];
 const BASES = [0n, 0x100n, BigInt(USER), BigInt(RAM_SIZE), BigInt(USER + RAM_SIZE), 1n << 53n, 1n << 63n];
 const OFFSETS = [0n, 1n, -1n, 2n, 0x10n, 0x80n, 0x98n, 0x1000n, 0x1080n, 0x1098n, 0x2000n, 0x40000n];
+/** With user addresses, and with guest addresses. */
+const PROTOCOLS = [NEGOTIATED, SERVED_PROTOCOL_FEATURES];
 const BITS = [FEATURES, FEATURES & ~(1n << 26n), SERVED_PROTOCOL_FEATURES];
 
 function word(draw: Draw): number {
@@ -42,7 +46,7 @@ function long(draw: Draw): bigint {
   return kind === 4 ? draw.pick(BITS) : BigInt.asUintN(64, draw.pick(BASES) + draw.pick(OFFSETS));
 }
 
-/** Words and longs as they lie in each request's payload. */
+/** Words, longs and short ones (four at a time) as they lie in each request's payload. */
 const SHAPES: Readonly<Record<number, string>> = {
   2: 'l',
   5: 'wwlllllllllllll',
@@ -58,6 +62,8 @@ const SHAPES: Readonly<Record<number, string>> = {
   18: 'ww',
   24: 'wwwll',
   25: 'wwwll',
+  31: 'lls',
+  32: 'lls',
   37: 'lllll',
   38: 'lllll',
   42: 'ww',
@@ -90,10 +96,17 @@ function odd(draw: Draw): Step {
     flags: draw.once(10) ? word(draw) : draw.pick([1, 9]),
     fds: several(draw, POOL),
     pieces: several(draw, 20).map((length) => length + 1),
-    payload: draw.once(10)
-      ? draw.take(draw.below(80))
-      : joined(...shape.map((kind) => (kind === 'w' ? ints(word(draw)) : u64(long(draw))))),
+    payload: draw.once(10) ? draw.take(draw.below(80)) : joined(...shape.map((kind) => field(kind, draw))),
   };
+}
+
+function field(kind: string, draw: Draw): Uint8Array {
+  if (kind === 'w') return ints(word(draw));
+  return kind === 'l' ? u64(long(draw)) : shorts(draw.below(5), draw.pick([0, 1, 8, 256, 0xffff]), 0, 0);
+}
+
+function shorts(...values: number[]): Uint8Array {
+  return new Uint8Array(new Uint16Array(values).buffer);
 }
 
 /** What a good front end sends, so that the nonsense meets a session in every state. */
@@ -112,6 +125,9 @@ function sane(draw: Draw): Step[] {
     () => [good(6, joined(u64(64), u64(16)), 3), good(2, u64(FEATURES))],
     () => [good(42, ints(0, 0), 4), good(43, new Uint8Array(0))],
     () => [good(24, joined(ints(4, 4, 0), ints(0)))],
+    () => [good(31, joined(u64(0), u64(0), shorts(3, 8, 0, 0)))],
+    () => [good(32, joined(u64(RAM_SIZE), u64(0), shorts(3, 8, 0, 0)), 2)],
+    () => [good(16, u64(draw.pick(PROTOCOLS))), good(2, u64(draw.pick([FEATURES, FEATURES | PACKED])))],
     () => [good(34, new Uint8Array(0)), good(2, u64(FEATURES))],
   ];
   return draw.pick(choices)();
