@@ -47,7 +47,7 @@ export function addBlkCommand(serveCommand: Command, program: Command): void {
     .option('--direct', "past this host's page cache (O_DIRECT)")
     .option('--cache <mode>', 'writeback (default): flushed when the guest asks; or writethrough')
     .option('--lanes <number>', 'threads that wait for the storage, up to 64 (default: 4)');
-  addServeOptions(blk);
+  addServeOptions(blk, { device: 'blk', options: '--path disk.raw', qemu: 'vhost-user-blk-pci' });
   blk.action(async (flags: BlkFlags, command: Command) => {
     if (flags.printCapabilities === true) printDocument(BLK_CAPABILITIES);
     else if (flags.printDescriptor === true) printDocument(blkDescriptor());

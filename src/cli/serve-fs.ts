@@ -44,7 +44,7 @@ export function addFsCommand(serveCommand: Command, program: Command): void {
     .option('--tag <name>', 'what the guest calls it when it mounts it, where the front end asks for it')
     .option('--locks <where>', "where the guest's POSIX and flock locks are kept: guest (default) or device")
     .option('--queues <number>', 'request queues that the guest may use, up to 64 (default: 1)');
-  addServeOptions(fs);
+  addServeOptions(fs, { device: 'fs', options: '--memory 1G', qemu: 'vhost-user-fs-pci,tag=ferry' });
   fs.action(async (flags: FsFlags, command: Command) => {
     if (flags.printCapabilities === true) printDocument(FS_CAPABILITIES);
     else if (flags.printDescriptor === true) printDocument(fsDescriptor());

@@ -28,22 +28,35 @@ export interface ServePlan {
   readonly control: string | undefined;
 }
 
-const HELP = `
+/** How a device is shown in its help. */
+export interface ServeExample {
+  /** The device's name, such as `fs`. */
+  readonly device: string;
+  /** Its own options, such as `--memory 1G`. */
+  readonly options: string;
+  /** QEMU's device on the chardev `dev`. */
+  readonly qemu: string;
+}
+
+const help = ({ device, options, qemu }: ServeExample) => `
 Either --socket-path or --fd is needed. The program stays in the foreground, says on stderr when it is ready, and ends in
 good order at SIGTERM. Exit codes: 0 ended in good order, 1 failed, 2 usage.
 
 With QEMU (the memory must be shared):
-  ferry serve fs --memory 1G --socket-path /run/fs.sock
+  ferry serve ${device} ${options} --socket-path /run/dev.sock
   qemu-system-x86_64 … -object memory-backend-memfd,id=m,size=2G,share=on -machine memory-backend=m \\
-    -chardev socket,id=fs,path=/run/fs.sock -device vhost-user-fs-pci,chardev=fs,tag=ferry,queue-size=1024`;
+    -chardev socket,id=dev,path=/run/dev.sock -device ${qemu},chardev=dev,queue-size=1024`;
 
 /** Declare the options that every device has. None is checked before `--print-capabilities` had its say. */
-export function addServeOptions(command: Command): void {
+export function addServeOptions(command: Command, example: ServeExample): void {
   command
     .option('--socket-path <path>', 'listen for front ends at this path')
     .option('--fd <number>', 'use this inherited socket: one that listens, or one that is connected')
     .option('--print-capabilities', 'print what the device can do as JSON, ignore all other options, and end')
-    .option('--print-descriptor', 'print the description to install as …/qemu/vhost-user/50-ferry-fs.json')
+    .option(
+      '--print-descriptor',
+      `print the description to install as …/qemu/vhost-user/50-ferry-${example.device}.json`,
+    )
     .option(
       '--control-path <path>',
       'where ferry asks about the device; the socket path with .ctl by default',
@@ -56,7 +69,7 @@ export function addServeOptions(command: Command): void {
     .option('--keep <s>', 'how long what belongs to the guest is kept without a front end (default: 300)')
     .option('--spin <µs>', 'how long to look for the next request before sleeping; 0 for never (default: 20)')
     .option('--no-packed', 'offer split virtqueues only')
-    .addHelpText('after', HELP)
+    .addHelpText('after', help(example))
     .allowUnknownOption()
     .allowExcessArguments();
 }
