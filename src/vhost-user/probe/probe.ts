@@ -57,10 +57,18 @@ export function probeBackEnd(socket: Fd, options: ProbeOptions = {}): ProbeFacts
   const inquiry = new Inquiry(frontEnd);
   frontEnd.step.askFeatures(~0n);
   inquiry.asked.push(requestName(FrontEndRequest.GET_FEATURES));
-  const type = options.type ?? guessType(frontEnd.offered.features);
+  const { features } = frontEnd.offered;
+  const type = options.type ?? guessType(features);
   const config = inquiry.run(type === undefined ? 0 : (options.configLengths?.[type] ?? 0));
   const trial = options.deep === true && !inquiry.over ? tryDevice(frontEnd, inquiry.asked) : undefined;
-  return { offered: frontEnd.offered, type, config, asked: inquiry.asked, faults: inquiry.faults, trial };
+  return {
+    offered: { ...frontEnd.offered, features },
+    type,
+    config,
+    asked: inquiry.asked,
+    faults: inquiry.faults,
+    trial,
+  };
 }
 
 /** The questions, each of which may go wrong by itself. */
@@ -112,8 +120,10 @@ class Inquiry {
     } catch (thrown) {
       const error = asError(thrown);
       const code = error instanceof FerryError ? error.code : 'ERR_UNKNOWN';
-      this.faults.push({ request, code, message: error.message });
       this.over = ENDS.includes(code);
+      // Then it was not sent: the answer before it has said what is wrong
+      if (code === 'ERR_OUT_OF_STEP') this.asked.pop();
+      else this.faults.push({ request, code, message: error.message });
       return undefined;
     }
   }
