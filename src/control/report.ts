@@ -1,35 +1,6 @@
+import { type DeviceReport, NEXT_HOP } from '../state/index.ts';
 import { ControlError } from './errors.ts';
 import { isObject } from './messages.ts';
-
-/** How the last transfer of a device's state went. */
-export interface TransferReport {
-  readonly direction: 'save' | 'load';
-  readonly outcome: 'running' | 'unchecked' | 'ok' | 'failed';
-  readonly bytes: number;
-  readonly records: number;
-  readonly milliseconds: number;
-  readonly reason?: string;
-}
-
-/** What a served device says about itself, without the program that serves it. */
-export interface DeviceReport {
-  readonly device: string;
-  readonly stateVersion: number;
-  /** Virtio feature bits that are offered, as `0x130000000`. */
-  readonly features: string;
-  /** Protocol features that are offered, by name. */
-  readonly protocolFeatures: readonly string[];
-  /** What the front end that owns the device accepted; null without one. */
-  readonly negotiated: { readonly features: string; readonly protocolFeatures: readonly string[] } | null;
-  /** State of the device, by VFIO's names. */
-  readonly lifecycle: string;
-  /** Whether a front end owns the device. */
-  readonly owner: boolean;
-  readonly ringsRunning: number;
-  /** The epoch in which the guest was committed elsewhere; null where it was not. */
-  readonly epoch: number | null;
-  readonly lastTransfer: TransferReport | null;
-}
 
 /** What `status` is answered with. */
 export interface StatusReport extends DeviceReport {
@@ -67,7 +38,7 @@ const STATUS: Readonly<Record<string, Check>> = {
   features: isString,
   protocolFeatures: isStrings,
   negotiated: orNull(shape({ features: isString, protocolFeatures: isStrings })),
-  lifecycle: isString,
+  lifecycle: oneOf(...Object.keys(NEXT_HOP)),
   owner: (value) => typeof value === 'boolean',
   ringsRunning: isCount,
   epoch: orNull(isCount),

@@ -1,12 +1,12 @@
 import { chmodSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { asError, FerryError } from '../errors.ts';
+import type { DeviceReport } from '../state/index.ts';
 import { type Credentials, peerCredentials, removeStaleSocket } from '../sys/index.ts';
 import { ControlError } from './errors.ts';
 import { IDLE, MAX_CONNECTIONS, MAX_WAITING } from './limits.ts';
 import { Lines } from './lines.ts';
 import { decodeRequest, formatLine, parseLine, RpcCode, type RpcRequest } from './messages.ts';
-import type { DeviceReport } from './report.ts';
 
 /** What can be asked of a served device. A `Server` of the device SDK is one. */
 export interface ControlTarget {

@@ -1,4 +1,4 @@
-import { Lifecycle } from '../state/index.ts';
+import { type DeviceReport, Lifecycle } from '../state/index.ts';
 import type { Fd } from '../sys/index.ts';
 import { type BackEnd, type Profile, type Ring, type Session, VirtioFeature } from '../vhost-user/index.ts';
 import { initialBase, type ParkedRequest, type Virtqueue, type VirtqueueKind } from '../virtio/index.ts';
@@ -11,7 +11,7 @@ import { profileOf } from './profile.ts';
 import { completedBase, isUntouched, type RingStop } from './ring-stop.ts';
 import { Rings } from './rings.ts';
 import type { DeviceSettings } from './settings.ts';
-import { type InstanceStatus, protocolFeatureNames, showFeatures } from './status.ts';
+import { protocolFeatureNames, showFeatures } from './status.ts';
 import type { Direction } from './transfer.ts';
 import { Transfers } from './transfers.ts';
 
@@ -212,7 +212,7 @@ export class Instance implements BackEnd, Disposable {
 
   // What the operator asks for
 
-  get status(): InstanceStatus {
+  get status(): DeviceReport {
     const { identity } = this.#device;
     const owner = this.#owner;
     return {

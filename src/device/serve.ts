@@ -1,11 +1,11 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { asError, DeadlineError, FerryError } from '../errors.ts';
+import type { DeviceReport } from '../state/index.ts';
 import { createEventfd, type Fd, signalEventfd } from '../sys/index.ts';
 import { DeviceError } from './errors.ts';
 import { type FrontEndPlace, inheritedPlace, socketPlace } from './front-end-socket.ts';
 import { ANSWER_WITHIN, STOP_WITHIN } from './limits.ts';
 import { DEFAULT_SETTINGS, type DeviceSettings } from './settings.ts';
-import type { InstanceStatus } from './status.ts';
 import type { ThreadAnswers, ThreadMessage, ThreadRequest, ThreadStart } from './thread-messages.ts';
 
 const STOP_SIGNALS = ['SIGTERM', 'SIGINT'] as const;
@@ -38,7 +38,7 @@ export interface Server extends AsyncDisposable {
   /** Resolves when serving has ended in good order; rejects, naming the device, when it failed. */
   readonly ended: Promise<void>;
   /** What the instance says about itself. */
-  status(): Promise<InstanceStatus>;
+  status(): Promise<DeviceReport>;
   /** Make a transfer of state fail, also one that only waits to be checked. Whether there was one. */
   abortTransfer(reason: string): Promise<boolean>;
   /** The guest was committed elsewhere in `epoch`: start no ring any more. Rejects while rings run here. */
@@ -143,7 +143,7 @@ class ThreadServer implements Server {
     return this.#ended;
   }
 
-  async status(): Promise<InstanceStatus> {
+  async status(): Promise<DeviceReport> {
     return this.#ask({ method: 'status' });
   }
 

@@ -1,6 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
+import type { DeviceReport } from '../state/index.ts';
 import type { DeviceSettings } from './settings.ts';
-import type { InstanceStatus } from './status.ts';
 
 /** Which device a thread serves. Plain data: it goes from thread to thread. */
 export interface ThreadStart {
@@ -32,7 +32,7 @@ export type ThreadRequest =
 
 /** What each request is answered with. */
 export interface ThreadAnswers {
-  readonly status: InstanceStatus;
+  readonly status: DeviceReport;
   readonly abort: boolean;
   readonly fence: true;
   readonly release: boolean;

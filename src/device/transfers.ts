@@ -1,5 +1,5 @@
 import { asError } from '../errors.ts';
-import type { Lifecycle } from '../state/index.ts';
+import type { Lifecycle, TransferReport } from '../state/index.ts';
 import { createPipe, type Fd } from '../sys/index.ts';
 import { ARCS } from './arcs.ts';
 import type { Device } from './device.ts';
@@ -8,7 +8,6 @@ import { DeviceError } from './errors.ts';
 import type { Poller } from './poller.ts';
 import type { DeviceSettings } from './settings.ts';
 import { type LoadedState, loadState, saveState } from './state-exchange.ts';
-import type { TransferReport } from './status.ts';
 import { cancelled, type Direction, fitsDirection, Transfer } from './transfer.ts';
 
 /** What the transfers of an instance work with. */

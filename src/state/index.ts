@@ -7,5 +7,6 @@ export { type DeviceState, isReachable, Lifecycle, NEXT_HOP } from './lifecycle.
 export { HEADER_SIZE, MAX_FRAME, MAX_NAME, MAX_PAYLOAD } from './limits.ts';
 export type { StateIdentity } from './opening.ts';
 export { type StateConsumer, StateReader } from './reader.ts';
+export type { DeviceReport, TransferReport } from './report.ts';
 export type { IncomingRecord, RecordReader, RecordWriter, Section } from './section.ts';
 export { type ByteSink, StateWriter } from './writer.ts';

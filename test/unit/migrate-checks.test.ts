@@ -92,7 +92,7 @@ const backEnd = (socketPath: string, protocolFeatures: string[] | undefined, dev
     features: '0x130000000',
     protocolFeatures: ABLE,
     negotiated: protocolFeatures === undefined ? null : { features: '0x130000000', protocolFeatures },
-    lifecycle: 'running',
+    lifecycle: 'running' as const,
     owner: true,
     ringsRunning: 2,
     epoch: null,

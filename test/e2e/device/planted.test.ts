@@ -15,7 +15,7 @@ test('parked requests that are forgotten turn the example’s move red', () =>
     /a move takes total and waiting requests along/,
   ));
 
-const instance = new URL('../../unit/device/instance.test.ts', import.meta.url);
+const instance = new URL('../../unit/device/instance-requests.test.ts', import.meta.url);
 
 test('requests that are parked while they are still worked on turn red', () =>
   assertTurnsRed(
