@@ -207,6 +207,17 @@ describe('the region that comes back', () => {
     assert.equal(f.rig.session.rings[1]?.started, false);
   });
 
+  test('for smaller rings than the driver makes is told about, and the ring runs without', () => {
+    using f = startedRig();
+    using file = sealedMemfd('region', 0x1000);
+    using mapped = mapShared(file, 0, 0x1000);
+    assert.equal(set(f.rig, inflight(1, 4, 0x1000), file), 0n);
+    f.ram.start(f.rig, 0);
+    assert.match(f.rig.warnings.join(), /Ring 0 has 8 entries, its inflight region has room for 4/);
+    assert.equal(f.rig.session.rings[0]?.mayLeaveInflight, false);
+    assert.ok(mapped.bytes.every((byte) => byte === 0));
+  });
+
   test('that is too small for packed queues is found out when one starts', () => {
     using f = startedRig();
     const { fd, size } = get(f.rig, 3, 8);

@@ -107,9 +107,25 @@ export class Context implements Disposable {
       kind,
       features: this.features,
       base: this.backEnd.goOnAt(this.session, index, kind, base),
-      inflight: this.#inflight?.part(index, kind),
+      inflight: this.#inflightPart(ring, kind),
       mayLeaveInflight: this.has('GET_VRING_BASE_INFLIGHT'),
     });
+  }
+
+  /**
+   * Where `ring` writes down what it has taken. QEMU 10.0 asks for as much room as its queue-size says, and lets drivers make
+   * larger rings all the same: those do without.
+   */
+  #inflightPart({ index, size }: RingState, kind: VirtqueueKind): Uint8Array | undefined {
+    const region = this.#inflight;
+    if (region === undefined) return undefined;
+    const { queueSize } = region.extent;
+    if (size <= queueSize) return region.part(index, kind);
+    this.warn(
+      `Ring ${index} has ${size} entries, its inflight region has room for ${queueSize}: what is unfinished would be lost ` +
+        'with this process',
+    );
+    return undefined;
   }
 
   /** Queues that start from now on write down in `region` what they have taken; undefined: nowhere. */
