@@ -36,8 +36,6 @@ export class DeviceLoop implements Disposable {
   readonly #resources: DisposableStack;
   #sessionCount = 0;
   #heard = Number.NEGATIVE_INFINITY;
-  /** When the clock was looked at last: after every sleep, every few requests, and while there are none. */
-  #now = performance.now();
   #stopping = false;
 
   /** Serve `device` to the front ends that come from `source`; both are disposed of at the end, or when this throws. */
@@ -60,7 +58,7 @@ export class DeviceLoop implements Disposable {
       log,
       watch: (fd, events, callback) => this.#poller.watch('device', fd, events, callback),
       configChanged: () => this.instance.configChanged(),
-      now: () => this.#now,
+      now: () => this.#poller.now,
     });
     if (source.kind === 'connected') this.#open(source.socket);
     else this.#listen(source.socket);
@@ -88,7 +86,7 @@ export class DeviceLoop implements Disposable {
       if (this.#stopping) return;
       const served = this.instance.rings.serve();
       if (served > 0) {
-        if (slept) this.#spin.missed(this.#now - (idleSince ?? 0));
+        if (slept) this.#spin.missed(this.#poller.now - (idleSince ?? 0));
         else if (looks > 0) this.#spin.caught();
         idleSince = undefined;
         slept = false;
@@ -101,15 +99,17 @@ export class DeviceLoop implements Disposable {
       }
       if (!slept && this.#spin.window > 0) {
         if (++looks % LOOKS_PER_TIME !== 0) continue;
-        this.#now = performance.now();
-        idleSince ??= this.#now;
-        if (this.#now - idleSince < this.#spin.window) continue;
+        const now = performance.now();
+        this.#poller.now = now;
+        idleSince ??= now;
+        if (now - idleSince < this.#spin.window) continue;
       }
       if (this.instance.rings.wantKicks()) continue;
       sincePoll = 0;
       slept = true;
-      idleSince ??= this.#now;
-      this.#poll(this.#now - this.#heard < this.#messageWindow ? 0 : this.instance.patience);
+      const { now } = this.#poller;
+      idleSince ??= now;
+      this.#poll(now - this.#heard < this.#messageWindow ? 0 : this.instance.patience);
     }
   }
 
@@ -120,9 +120,7 @@ export class DeviceLoop implements Disposable {
   }
 
   #poll(milliseconds: number): void {
-    const ready = this.#poller.wait(milliseconds);
-    this.#now = performance.now();
-    if (ready > 0) this.#poller.dispatch();
+    if (this.#poller.wait(milliseconds) > 0) this.#poller.dispatch();
   }
 
   #listen(listener: Fd): void {
@@ -152,7 +150,7 @@ export class DeviceLoop implements Disposable {
     this.#sessions.add(session);
     const watch = this.#poller.watch('front-end', session, session.events, () => {
       session.onReady();
-      this.#heard = this.#now;
+      this.#heard = this.#poller.now;
       if (!session.closed) {
         watch.update(session.events);
         return;

@@ -31,6 +31,8 @@ export class Poller implements Disposable {
   readonly #set = new PollSet(MAX_WATCHES);
   readonly #watched: (Watched | undefined)[] = [];
   readonly #free: number[] = [];
+  /** When the clock was looked at last: after every wait, and whenever its owner looks. */
+  now = performance.now();
 
   /** Have `callback` called by `dispatch` when `of` is ready for `events`, until the result is disposed of. */
   watch(group: WatchGroup, of: HasDescriptor, events: number, callback: (ready: number) => void): Watch {
@@ -60,7 +62,9 @@ export class Poller implements Disposable {
 
   /** Sleep until something is ready, at most `milliseconds` (-1: for ever). Returns how many descriptors are. */
   wait(milliseconds: number): number {
-    return this.#set.wait(milliseconds);
+    const ready = this.#set.wait(milliseconds);
+    this.now = performance.now();
+    return ready;
   }
 
   /** Call back for everything that the last `wait` found, or only for one group. */
@@ -82,6 +86,7 @@ export class Poller implements Disposable {
     using set = new PollSet(Math.max(1, members.length));
     for (const [slot, watched] of members.entries()) set.set(slot, watched!.of.number, watched!.events);
     set.wait(milliseconds);
+    this.now = performance.now();
     for (const [slot, watched] of members.entries()) {
       const ready = set.ready(slot);
       if (ready !== 0 && this.#watched.includes(watched)) watched!.callback(ready);

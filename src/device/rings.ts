@@ -14,6 +14,8 @@ export class Rings {
   readonly #kicks = new Map<number, Disposable>();
   readonly #poller: Poller;
   readonly #device: Device;
+  /** A ring's requests were not answered in their time: others that stop with it wait no second time. */
+  #impatient = false;
 
   constructor(device: Device, poller: Poller, log: (message: string) => void) {
     this.#poller = poller;
@@ -41,6 +43,7 @@ export class Rings {
 
   /** Start a ring, or go on with its new settings; `parked` requests go to the device first. */
   start(session: Session, ring: Ring, parked: readonly ParkedRequest[]): void {
+    this.#impatient = false;
     this.#workers[ring.index]?.start(session, ring, parked);
     this.#watchKick(ring);
   }
@@ -48,7 +51,8 @@ export class Rings {
   /** Stop a ring once its deferred requests had the time that their device asks for, if they are to be answered. */
   settleAndStop({ index, mayLeaveInflight }: Ring): RingStop | undefined {
     const worker = this.#workers[index];
-    if (worker !== undefined && !mayLeaveInflight) this.#settle([worker]);
+    if (worker !== undefined && !mayLeaveInflight && !this.#impatient)
+      this.#impatient = this.#settle([worker]) > 0;
     return this.#stop(index);
   }
 

@@ -153,6 +153,21 @@ test('stopping waits for answers under way, unless the ring may leave them to th
   assert.ok(left < 30, `${left} ms`);
 });
 
+test('rings that stop together wait for answers once', () => {
+  using f = fixture();
+  f.device.patient = true;
+  f.device.settleMilliseconds = 60;
+  f.ring.offer(5);
+  const rings = [f.started(0), f.started(1)];
+  for (const ring of rings) f.instance.startRing(f.session, ring);
+  f.instance.rings.serve();
+  assert.equal(f.device.waiting.length, 2);
+  const start = performance.now();
+  for (const ring of rings) f.instance.stopRing(f.session, ring);
+  const took = performance.now() - start;
+  assert.ok(took >= 59 && took < 110, `${took} ms`);
+});
+
 test('memory goes when requests under way elsewhere have been answered, and stays while they are not', () => {
   using f = fixture();
   f.device.patient = true;
