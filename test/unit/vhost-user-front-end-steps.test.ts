@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import {
   createEventfd,
+  createMemfd,
   createSocketPair,
   drainEventfd,
   type Fd,
@@ -24,7 +25,7 @@ import {
   VirtioFeature,
 } from '../../src/vhost-user/index.ts';
 import { type DriverQueue, PackedDriverQueue, SplitDriverQueue } from '../../src/virtio/index.ts';
-import { ints, joined, u64 } from '../support/vhost-user-rig.ts';
+import { ints, joined, u64, words } from '../support/vhost-user-rig.ts';
 
 let held: string[];
 beforeEach(() => {
@@ -366,6 +367,64 @@ describe('rings', () => {
     pair.answer(40, u64(0));
     assert.throws(() => pair.frontEnd.start(), { code: 'ERR_STATUS' });
   });
+});
+
+describe('an inflight region', () => {
+  const SHAPE = { queues: 1, queueSize: 8 };
+  const place = (size: number, offset: number, queues = 1, queueSize = 8) =>
+    joined(words(size, offset), new Uint8Array(new Uint16Array([queues, queueSize, 0, 0]).buffer));
+
+  function withMemory() {
+    const pair = new Pair(PLAIN | ProtocolFeature.INFLIGHT_SHMFD);
+    const memory = createMemfd('inflight', 8192);
+    return { pair, memory, [Symbol.dispose]: () => void [pair, memory].map((one) => one[Symbol.dispose]()) };
+  }
+
+  test('is handed back to be used, and again to a back end that comes back', () => {
+    using f = withMemory();
+    const { pair, memory } = f;
+    pair.ack(2);
+    pair.answer(31, place(4096, 4096), [memory.number]);
+    pair.ack(32);
+    using region = pair.frontEnd.getInflight(SHAPE)!;
+    assert.deepEqual([region.size, region.offset], [4096, 4096]);
+    assert.deepEqual(names(pair.asked()).slice(-3), ['SET_FEATURES', 'GET_INFLIGHT_FD', 'SET_INFLIGHT_FD']);
+    pair.far[Symbol.dispose]();
+    const [near, far] = createSocketPair('again');
+    pair.far = far;
+    pair.answerNegotiation();
+    pair.ack(2, 32);
+    pair.frontEnd.reconnect(near);
+    const again = pair.asked().at(-1)!;
+    assert.deepEqual([again.name, again.fds.length], ['SET_INFLIGHT_FD', 1]);
+    assert.deepEqual([...again.payload], [...place(4096, 4096)]);
+  });
+
+  test('need not be there', () => {
+    using f = withMemory();
+    f.pair.ack(2);
+    f.pair.answer(31, place(0, 0));
+    assert.equal(f.pair.frontEnd.getInflight(SHAPE), undefined);
+  });
+
+  for (const [what, payload, kind] of [
+    ['is larger than its file', place(8193, 0), 'memory'],
+    ['begins behind its file', place(16, 8192), 'memory'],
+    ['is for more queues than were asked for', place(4096, 0, 2), 'memory'],
+    ['is for longer queues than were asked for', place(4096, 0, 1, 16), 'memory'],
+    ['is larger than any can be', place(2 ** 40, 0), 'memory'],
+    ['is no memory', place(4096, 0), 'eventfd'],
+    ['has no descriptor', place(4096, 0), undefined],
+    ['has a descriptor and no size', place(0, 0), 'memory'],
+  ] as const)
+    test(`is not believed when it ${what}`, () => {
+      using f = withMemory();
+      using event = createEventfd('no memory');
+      const fds = { memory: [f.memory.number], eventfd: [event.number] };
+      f.pair.ack(2);
+      f.pair.answer(31, payload, kind === undefined ? [] : fds[kind]);
+      assert.throws(() => f.pair.frontEnd.getInflight(SHAPE), { code: 'ERR_BAD_REPLY' });
+    });
 });
 
 describe('waiting for a call', () => {

@@ -273,6 +273,36 @@ describe('device state', () => {
     assert.throws(() => pair.frontEnd.saveState(() => undefined, { stall: 20 }), { code: 'ERR_DEADLINE' });
   });
 
+  test('that keeps moving may still take too long altogether', () => {
+    using pair = new Pair();
+    const { read, write } = createPipe('own');
+    using _write = write;
+    writeFrom(write, new Uint8Array(60_000));
+    pair.answer({ id: 42, payload: u64(0), fds: [read.number] });
+    read[Symbol.dispose]();
+    assert.throws(() => pair.frontEnd.saveState(() => undefined, { deadline: 20 }), {
+      code: 'ERR_DEADLINE',
+      message: /20 ms/,
+    });
+  });
+
+  for (const [what, direction] of [
+    ['a pipe that goes the other way', 'save'],
+    ['a pipe that goes the other way', 'load'],
+    ['neither a pipe nor a socket', 'save'],
+  ] as const)
+    test(`does not go over ${what} (${direction})`, () => {
+      using pair = new Pair();
+      const { read, write } = createPipe('own');
+      using event = createEventfd('own');
+      const own = what.startsWith('neither') ? event : direction === 'save' ? write : read;
+      pair.answer({ id: 42, payload: u64(0), fds: [own.number] });
+      for (const end of [read, write]) end[Symbol.dispose]();
+      const move = () =>
+        direction === 'save' ? pair.frontEnd.saveState(() => undefined) : pair.frontEnd.loadState([]);
+      assert.throws(move, { code: 'ERR_BAD_REPLY' });
+    });
+
   test('whose back end goes away while it is loaded is an error', () => {
     using pair = new Pair();
     const { read, write } = createPipe('own');
