@@ -1,7 +1,7 @@
 import { FerryError } from '../errors.ts';
 
 /**
- * A virtqueue or descriptor chain that breaks the rules of virtio (section 2.7, split virtqueues). The queue it came
+ * A virtqueue or descriptor chain that breaks the rules of virtio (1.2, sections 2.7 and 2.8). The queue it came
  * from is broken until it is started anew; `descriptor` is the index of the descriptor at fault, where there is one.
  */
 export class VirtqueueError extends FerryError {

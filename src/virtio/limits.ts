@@ -1,4 +1,4 @@
-/** Largest size of a split virtqueue (virtio 1.2, section 2.7). */
+/** Largest size of a virtqueue (virtio 1.2, sections 2.7 and 2.8). */
 export const MAX_QUEUE_SIZE = 32768;
 
 /** Descriptors that an indirect table may have in a queue that is smaller than that: what other devices take, too. */

@@ -24,7 +24,8 @@ export interface VirtqueueOptions {
   readonly indirect: boolean;
   /**
    * The queue's part of an inflight region, `inflightStride` bytes or more: what is taken is noted there until it is
-   * completed, and what an earlier process left there comes back as `unfinished`.
+   * completed, and what an earlier process left there comes back as `unfinished`. A region that was in use also says where
+   * to start, in place of `base`.
    */
   readonly inflight?: Uint8Array;
 }
@@ -70,8 +71,8 @@ export interface Virtqueue {
   /** What takes the request in `chain` up again if it is not completed here. Allocates. */
   park(chain: DescriptorChain): ParkedRequest;
   /**
-   * Take a request into `chain` once more: it was popped before, by this queue or by another process, and never
-   * completed. Throws `VirtqueueError`.
+   * Take a request into `chain` once more: it was popped before, from an earlier queue on this ring here or in another
+   * process, and never completed. Throws `VirtqueueError`.
    */
   recover(chain: DescriptorChain, request: ParkedRequest): void;
   /** Hand a finished request back to the driver: what was written is marked dirty, then the driver can see it. */
