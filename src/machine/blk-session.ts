@@ -78,6 +78,12 @@ export class BlkSession extends GuestDriver {
     this.refreshConfig();
   }
 
+  /** As `GuestDriver.reconnect`; the configuration is read anew. */
+  override reconnect(path: string): void {
+    super.reconnect(path);
+    this.refreshConfig();
+  }
+
   /** The device's configuration as it was read last; after a resize `configChanges` has grown and it is out of date. */
   get config(): BlkConfig {
     if (this.#config === undefined)

@@ -1,4 +1,5 @@
 import { FerryError } from '../errors.ts';
+import { connectUnix } from '../sys/index.ts';
 import {
   FrontEnd,
   type FrontEndOptions,
@@ -131,6 +132,11 @@ export abstract class GuestDriver implements QueueOwner, Disposable {
   connect(path: string, options?: FrontEndOptions): void {
     this.adopt(this.prepareBackEnd(path, options));
     this.start();
+  }
+
+  /** Go on with the same back end, which died or hung up and listens at `path` again; rings that ran are started. */
+  reconnect(path: string): void {
+    this.frontEnd.reconnect(connectUnix(path));
   }
 
   start(): void {

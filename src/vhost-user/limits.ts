@@ -15,3 +15,12 @@ export const REQUESTS_AT_ONCE = 64;
 
 /** Bytes of an inflight region: 256 packed queues of 4096 entries take 32 MiB. */
 export const MAX_INFLIGHT = 64 * 1024 * 1024;
+
+/** Queues or memory slots that a back end can say it has. */
+export const MAX_COUNT = 0xffff;
+
+/** Bytes of a device's state that a front end takes, unless it is told otherwise. */
+export const MAX_STATE = 2 ** 36;
+
+/** Bytes of a device's state that are taken into memory where a device is only tried out. */
+export const MAX_TRIAL_STATE = 2 ** 30;

@@ -9,7 +9,6 @@ import { createInterface } from 'node:readline';
 import { after, before, describe, it } from 'node:test';
 import { choosePeer, type LaunchedProcess } from '../../src/launch/index.ts';
 import { BlkSession } from '../../src/machine/index.ts';
-import { connectUnix } from '../../src/sys/index.ts';
 import {
   FRONT_END_PROTOCOL_FEATURES,
   FrontEnd,
@@ -120,7 +119,7 @@ for (const version of ['10.0', '11.1'])
         disk.stop();
         disk.start();
         assert.deepEqual(disk.read(0, PIECE, turn % QUEUES).slice(), bytes);
-        disk.frontEnd.reconnect(connectUnix(at('blk.sock')));
+        disk.reconnect(at('blk.sock'));
         assert.deepEqual(disk.read(0, PIECE, turn % QUEUES).slice(), bytes);
       }
     });
@@ -204,7 +203,7 @@ for (const version of ['10.0', '11.1'])
       await rm(at('blk.sock'));
       await rm(at('monitor.sock'));
       daemon = await launch();
-      disk.frontEnd.reconnect(connectUnix(at('blk.sock')));
+      disk.reconnect(at('blk.sock'));
       // The read that nobody answered is still in the ring
       assert.equal(disk.queues[0]!.await(), 0);
       assert.deepEqual(disk.data(0, 0, PIECE).slice(), bytes);

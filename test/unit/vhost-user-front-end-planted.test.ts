@@ -3,13 +3,14 @@ import { test } from 'node:test';
 import { assertTurnsRed, type Fault } from '../support/planted.ts';
 
 const STEPS = new URL('./vhost-user-front-end-steps.test.ts', import.meta.url);
+const RINGS = new URL('./vhost-user-front-end-rings.test.ts', import.meta.url);
 const HOSTILE = new URL('./vhost-user-front-end-hostile.test.ts', import.meta.url);
 const folder = 'src/vhost-user/front-end/';
 
 const FAULTS: readonly [what: string, file: URL, fault: Fault, red: RegExp][] = [
   [
     'the call descriptor is not sent at a restart',
-    STEPS,
+    RINGS,
     {
       file: `${folder}rings.ts`,
       find: 'this.#channel.tell(Id.SET_VRING_CALL, payload, [ring.call]);',
@@ -25,7 +26,7 @@ const FAULTS: readonly [what: string, file: URL, fault: Fault, red: RegExp][] = 
   ],
   [
     'a back end may come back with less',
-    STEPS,
+    RINGS,
     {
       file: `${folder}front-end.ts`,
       find: 'this.#connection.agreement.refuseLoss(agreement);',
@@ -35,7 +36,7 @@ const FAULTS: readonly [what: string, file: URL, fault: Fault, red: RegExp][] = 
   ],
   [
     'where a ring stopped is believed',
-    STEPS,
+    RINGS,
     { file: `${folder}rings.ts`, find: 'if (!queue.accepts(whole))', replace: 'if (queue.size === 0)' },
     /a split ring that is ahead of its driver/,
   ],

@@ -1,7 +1,6 @@
 import { FerryError } from '../../errors.ts';
 import { drainEventfd, Poll, PollSet } from '../../sys/index.ts';
-import type { BackEndRequests } from './back-end-requests.ts';
-import type { Channel } from './channel.ts';
+import type { Connection } from './connection.ts';
 import { HangUpError } from './errors.ts';
 import type { FrontEndRing } from './rings.ts';
 
@@ -24,8 +23,7 @@ export class CallWait implements Disposable {
     rings: readonly FrontEndRing[],
     first: number,
     count: number,
-    channel: Channel,
-    requests: BackEndRequests | undefined,
+    { channel, requests }: Connection,
     milliseconds: number,
   ): boolean {
     if (count > this.#room) this.#grow(count);

@@ -13,6 +13,7 @@ import {
   writeFrom,
 } from '../../sys/index.ts';
 import { DeviceStateReply, Direction, FrontEndRequest, PHASE_STOPPED, requestName } from '../constants.ts';
+import { MAX_STATE } from '../limits.ts';
 import { deviceState, u64Payload } from '../payloads.ts';
 import type { Channel, Reply } from './channel.ts';
 import { badReply, refused } from './errors.ts';
@@ -43,7 +44,7 @@ export function saveDeviceState(
   sink: (piece: Uint8Array) => void,
   options: TransferOptions = {},
 ): number {
-  const { via = 'pipe', limit = 2 ** 36 } = options;
+  const { via = 'pipe', limit = MAX_STATE } = options;
   using stream = openStream(channel, Direction.SAVE, via);
   using patience = new Patience(stream, Poll.in, options);
   using buffer = mapAnonymous(CHUNK, 'state being saved');

@@ -2,25 +2,21 @@ import { FerryError } from '../../errors.ts';
 import { connectUnix, type Fd, signalEventfd } from '../../sys/index.ts';
 import type { DriverQueue } from '../../virtio/index.ts';
 import { FrontEndRequest, type ProtocolFeature, VirtioFeature } from '../constants.ts';
-import { Agreement, type Offer } from './agreement.ts';
-import { BackEndRequests } from './back-end-requests.ts';
+import type { Offer } from './agreement.ts';
 import { CallWait } from './call-wait.ts';
-import { Channel } from './channel.ts';
 import { readConfig, writeConfig } from './config.ts';
+import { Connection } from './connection.ts';
 import { loadDeviceState, saveDeviceState, type TransferOptions } from './device-state.ts';
 import { getInflight, type InflightRegion, type InflightShape, setInflight } from './inflight.ts';
 import { noLog, SharedLog } from './log.ts';
-import { MemoryTable, type SharedRegion } from './memory.ts';
+import type { SharedRegion } from './memory.ts';
 import {
   FRONT_END_PROTOCOL_FEATURES,
-  Negotiation,
+  type Negotiation,
   type NegotiationOrder,
-  negotiateAsLibblkio,
-  negotiateAsQemu,
   TRANSPORT_FEATURES,
-  type Wanted,
 } from './negotiation.ts';
-import { FrontEndRing, RingMessages } from './rings.ts';
+import { FrontEndRing } from './rings.ts';
 import { addStatus, DeviceStatus, readStatus, writeStatus } from './status.ts';
 
 /** What a front end asks for; what it gets is the part of it that the back end offers. */
@@ -33,15 +29,6 @@ export interface FrontEndOptions {
   readonly order?: NegotiationOrder;
   /** Longest wait for an answer, in milliseconds; 5 s unless given. */
   readonly deadline?: number;
-}
-
-/** What stands or falls with one connection. */
-interface Connection {
-  readonly channel: Channel;
-  readonly agreement: Agreement;
-  readonly step: Negotiation;
-  readonly memory: MemoryTable;
-  readonly messages: RingMessages;
 }
 
 const LATER_DRIVER = DeviceStatus.ACKNOWLEDGE | DeviceStatus.DRIVER | DeviceStatus.DRIVER_OK;
@@ -60,7 +47,6 @@ export class FrontEnd implements Disposable {
   readonly #rings: FrontEndRing[] = [];
   readonly #wait = new CallWait();
   #connection: Connection;
-  #requests: BackEndRequests | undefined;
   #log: SharedLog | undefined;
   #inflight: InflightRegion | undefined;
   #configChanges = 0;
@@ -123,13 +109,14 @@ export class FrontEnd implements Disposable {
 
   /** The opening of a session in the order that the options name; then a reset, as at power-on. */
   negotiate(): void {
-    this.#open(this.#wanted());
+    const { features = TRANSPORT_FEATURES, protocolFeatures = FRONT_END_PROTOCOL_FEATURES } = this.#options;
+    this.#connection.open({ features, protocolFeatures });
     this.reset();
   }
 
   /** Give the back end a channel for requests of its own; a channel that it had is closed. */
   openRequestChannel(): void {
-    this.#takeRequests(this.step.giveRequestChannel());
+    this.#connection.giveRequestChannel();
   }
 
   /** RESET_DEVICE, or status 0, where the back end knows one of them: the device is as if no driver had ever been. */
@@ -254,27 +241,27 @@ export class FrontEnd implements Disposable {
    * ring up.
    */
   waitForCall(index: number, milliseconds: number): boolean {
-    return this.#wait.wait(this.#rings, index, 1, this.#connection.channel, this.#requests, milliseconds);
+    return this.#wait.wait(this.#rings, index, 1, this.#connection, milliseconds);
   }
 
   /** As `waitForCall`, for the call of any of `count` rings from `first`. */
   waitForCalls(first: number, count: number, milliseconds: number): boolean {
-    return this.#wait.wait(this.#rings, first, count, this.#connection.channel, this.#requests, milliseconds);
+    return this.#wait.wait(this.#rings, first, count, this.#connection, milliseconds);
   }
 
   /** Serve what the back end requested until now, without waiting: for drivers that never sleep. */
   serveRequests(): void {
-    this.#requests?.serve();
+    this.#connection.requests?.serve();
   }
 
   /** How often the back end has said that the configuration space has changed. */
   get configChanges(): number {
-    return this.#configChanges + (this.#requests?.configChanges ?? 0);
+    return this.#configChanges + this.#connection.configChanges;
   }
 
   /** Why the channel for the back end's requests was closed; undefined while it is open, or where there is none. */
   get requestChannelError(): Error | undefined {
-    return this.#requests?.closedBy;
+    return this.#connection.requests?.closedBy;
   }
 
   /** Start logging dirty pages, as QEMU does at the beginning of a migration. */
@@ -329,15 +316,16 @@ export class FrontEnd implements Disposable {
    */
   reconnect(socket: Fd): void {
     const before = this.#connection;
-    this.#disconnect();
+    before[Symbol.dispose]();
     this.#connection = this.#connectionOver(socket);
     try {
       this.#carryOver(before);
     } catch (error) {
-      this.#disconnect();
+      this.#connection[Symbol.dispose]();
       this.#connection = before;
       throw error;
     }
+    this.#configChanges += before.configChanges;
     const running = this.#rings.filter((ring) => ring.started);
     for (const ring of running) {
       ring.base = ring.queue.base;
@@ -351,56 +339,22 @@ export class FrontEnd implements Disposable {
     this.#rings.length = 0;
     this.#log?.[Symbol.dispose]();
     this.#wait[Symbol.dispose]();
-    this.#disconnect();
-  }
-
-  #wanted(): Wanted {
-    const { features = TRANSPORT_FEATURES, protocolFeatures = FRONT_END_PROTOCOL_FEATURES } = this.#options;
-    return { features, protocolFeatures };
+    this.#connection[Symbol.dispose]();
   }
 
   #connectionOver(socket: Fd): Connection {
-    const channel = new Channel(socket, this.#options.deadline ?? 5_000);
-    channel.alwaysNeedsReply = this.#options.order === 'libblkio';
-    const agreement = new Agreement();
-    const step = new Negotiation(channel, agreement);
-    const memory = new MemoryTable(channel, agreement);
-    return { channel, agreement, step, memory, messages: new RingMessages(channel, agreement, memory) };
-  }
-
-  #open(wanted: Wanted): void {
-    const { agreement, step } = this.#connection;
-    const negotiate = this.#options.order === 'libblkio' ? negotiateAsLibblkio : negotiateAsQemu;
-    const requests = negotiate(step, agreement, wanted);
-    if (requests !== undefined) this.#takeRequests(requests);
+    return new Connection(socket, this.#options.order ?? 'qemu', this.#options.deadline ?? 5_000);
   }
 
   /** Agree with the new connection on what was agreed on over the one before, and share the same things. */
   #carryOver({ agreement, memory }: Connection): void {
     const { features, protocolFeatures } = agreement;
-    this.#open({ features, protocolFeatures });
+    this.#connection.open({ features, protocolFeatures });
     this.#connection.agreement.refuseLoss(agreement);
     if (memory.regions.length > 0) this.#connection.memory.add(memory.regions);
     if (this.#inflight !== undefined) this.setInflight(this.#inflight);
     if (this.#log !== undefined)
       this.#log = this.#log.renewed(this.#connection.channel, this.#connection.memory.end);
-  }
-
-  #takeRequests(socket: Fd): void {
-    this.#dropRequests();
-    this.#requests = new BackEndRequests(socket);
-    this.#connection.channel.aside = this.#requests;
-  }
-
-  #dropRequests(): void {
-    this.#configChanges = this.configChanges;
-    this.#requests?.[Symbol.dispose]();
-    this.#requests = undefined;
-  }
-
-  #disconnect(): void {
-    this.#dropRequests();
-    this.#connection.channel[Symbol.dispose]();
   }
 
   #giveInflight(region: InflightRegion): void {

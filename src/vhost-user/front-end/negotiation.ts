@@ -1,5 +1,6 @@
 import { createSocketPair, type Fd } from '../../sys/index.ts';
 import { FrontEndRequest as Id, ProtocolFeature, VirtioFeature } from '../constants.ts';
+import { MAX_COUNT } from '../limits.ts';
 import { u64Payload } from '../payloads.ts';
 import type { Agreement } from './agreement.ts';
 import type { Channel } from './channel.ts';
@@ -37,9 +38,6 @@ export const FRONT_END_PROTOCOL_FEATURES =
   ProtocolFeature.DEVICE_STATE |
   ProtocolFeature.GET_VRING_BASE_INFLIGHT |
   ProtocolFeature.GPA_ADDRESSES;
-
-/** Largest count that a back end can mean: a virtio device has fewer queues, a VM fewer regions. */
-const MAX_COUNT = 0xffff;
 
 /** The single messages of a session's opening, to be sent in whichever order a front end has. */
 export class Negotiation {

@@ -4,10 +4,9 @@ import { HangUpError } from '../front-end/errors.ts';
 import type { FrontEnd } from '../front-end/front-end.ts';
 import { TRANSPORT_FEATURES } from '../front-end/negotiation.ts';
 import { GuestRam } from '../front-end/ram.ts';
+import { MAX_TRIAL_STATE } from '../limits.ts';
 
 const RAM = 1 << 20;
-/** A state larger than this is not taken into memory for a trial. */
-const STATE_LIMIT = 1 << 30;
 const TRIAL_DEADLINE = 60_000;
 
 /** One thing that was tried with a device. */
@@ -66,7 +65,7 @@ export function tryDevice(frontEnd: FrontEnd, asked: string[]): Trial {
   if (has('DEVICE_STATE')) {
     const transfer = ['SET_DEVICE_STATE_FD', 'CHECK_DEVICE_STATE'];
     attempt('save', transfer, () => {
-      const limits = { limit: STATE_LIMIT, deadline: TRIAL_DEADLINE };
+      const limits = { limit: MAX_TRIAL_STATE, deadline: TRIAL_DEADLINE };
       stateBytes = frontEnd.saveState((piece) => pieces.push(piece.slice()), limits);
       return `${stateBytes} bytes`;
     });
