@@ -8,7 +8,7 @@ import { noDriver } from './driver-state.ts';
 import { byDevice, DeviceError } from './errors.ts';
 import type { Poller } from './poller.ts';
 import { profileOf } from './profile.ts';
-import { completedBase, isUntouched, type RingStop } from './ring-stop.ts';
+import { bothSides, completedBase, isUntouched, type RingStop } from './ring-stop.ts';
 import { Rings } from './rings.ts';
 import type { DeviceSettings } from './settings.ts';
 import { protocolFeatureNames, showFeatures } from './status.ts';
@@ -74,8 +74,10 @@ export class Instance implements BackEnd, Disposable {
    */
   goOnAt(session: Session, index: number, kind: VirtqueueKind, base: number): number {
     const stop = this.#driver.stops.get(index);
-    if (session !== this.#owner || stop?.kind !== kind || stop.parked.length === 0) return base;
-    return base === completedBase(stop) && !isUntouched(stop) ? stop.base : base;
+    const isKnown = session === this.#owner && stop?.kind === kind && stop.parked.length > 0;
+    if (!isKnown) return bothSides(kind, base);
+    if (stop.base === base) return base;
+    return base === completedBase(stop) && !isUntouched(stop) ? stop.base : bothSides(kind, base);
   }
 
   startRing(session: Session, ring: Ring): void {

@@ -35,6 +35,7 @@ const SPLIT_HEAD = 8;
 const PACKED_HEAD = 12;
 const PARKED_HEAD = 4;
 const DESCRIPTOR = 16;
+const WRAP_COUNTER = 0x8000;
 
 /** A driver names the buffers of a packed queue as it likes. */
 const BUFFER_IDS = 0x10000;
@@ -53,6 +54,15 @@ export function completedBase({ kind, base, parked }: RingStop): number {
   if (kind === 'split') return (base - parked.length) & 0xffff;
   const used = base >>> 16;
   return ((used << 16) | used) >>> 0;
+}
+
+/**
+ * `base` with both sides of a packed ring. DPDK gives one and means both; where that is the true base, a whole lap of
+ * requests waits, and whoever stopped the ring knows of them.
+ */
+export function bothSides(kind: VirtqueueKind, base: number): number {
+  const oneSide = kind === 'packed' && base >>> 16 === 0 && (base & WRAP_COUNTER) !== 0;
+  return oneSide ? ((base << 16) | base) >>> 0 : base;
 }
 
 /** Whether nothing had been completed on this ring yet, as far as can be told from where it stopped. */

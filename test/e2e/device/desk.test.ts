@@ -198,6 +198,21 @@ for (const [kind, options] of KINDS) {
   });
 }
 
+test('a packed ring starts where a front end gives one side of its base, as DPDK does', () => {
+  using guest = new DeskGuest({ packed: true });
+  const frontEnd = guest.prepareBackEnd(here.path);
+  frontEnd.addRing(guest.queues[0]!.queue, 0x8000);
+  frontEnd.start();
+  guest.submit(0, 'answer');
+  guest.queues[0]!.queue.publish();
+  frontEnd.kick(0);
+  assert.ok(frontEnd.waitForCall(0, 5_000));
+  assert.equal(guest.queues[0]!.queue.collect(), 0);
+  frontEnd.stop();
+  assert.equal(frontEnd.base(0), 0x8001_8001);
+  frontEnd[Symbol.dispose]();
+});
+
 test('work under way elsewhere keeps memory where it is until it has ended', async () => {
   using folder = testFolder();
   await using served = await desk(folder.path, { settle: 50 });

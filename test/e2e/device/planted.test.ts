@@ -36,7 +36,7 @@ test('a connection that was lost and goes on by what was completed turns red', (
     instance,
     {
       file: 'src/device/instance.ts',
-      find: 'return base === completedBase(stop) && !isUntouched(stop) ? stop.base : base;',
+      find: 'return base === completedBase(stop) && !isUntouched(stop) ? stop.base : bothSides(kind, base);',
       replace: 'return base;',
     },
     /goes on where its ring stood/,

@@ -94,6 +94,7 @@ test('a front end that lost its connection goes on where its ring stood, a new d
   f.instance.claim(f.session);
   assert.deepEqual([at(0), at(1), at(2), at(4)], [0, 4, 2, 4]);
   assert.equal(at(1, 'packed'), 1);
+  assert.equal(at(0x8003, 'packed'), 0x8003_8003, 'where a front end gives one side alone');
   assert.equal(f.instance.goOnAt(f.session, 1, 'split', 1), 1);
 });
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import {
+  bothSides,
   isUntouched,
   RING_STOP_SECTION,
   type RingStop,
@@ -123,6 +124,19 @@ test('chains that together have more descriptors than the queue are refused', ()
   assert.throws(() => decode(encode({ queue: 0, kind: 'packed', base: 0, parked })), {
     code: 'ERR_STATE_SECTION',
   });
+});
+
+test('one side of a packed ring is both, where it can be nothing else', () => {
+  for (const [base, both] of [
+    [0x8000, 0x8000_8000],
+    [0x8007, 0x8007_8007],
+    [0x0007, 0x0007],
+    [0x8000_8000, 0x8000_8000],
+    [0x8003_0005, 0x8003_0005],
+  ] as const) {
+    assert.equal(bothSides('packed', base), both);
+    assert.equal(bothSides('split', base), base);
+  }
 });
 
 test('whether a driver had anything back is told by where the ring stopped', () => {
