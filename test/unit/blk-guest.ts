@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DeferredRequest, Request } from '../../src/device/index.ts';
 import { Poller } from '../../src/device/poller.ts';
-import { type BlkDevice, createBlkDevice } from '../../src/devices/blk/index.ts';
+import { BlkDevice, createBlkDevice } from '../../src/devices/blk/index.ts';
 import { type Mapping, mapAnonymous } from '../../src/sys/index.ts';
 import { DescriptorChain, type Segments } from '../../src/virtio/index.ts';
 
@@ -92,8 +92,9 @@ export class BlkGuest implements Disposable {
   readonly #poller = new Poller();
   #used = 0;
 
-  constructor(options: Record<string, unknown>) {
-    this.device = createBlkDevice(options);
+  /** With a disk of these options, or one that is there. */
+  constructor(disk: Record<string, unknown> | BlkDevice) {
+    this.device = disk instanceof BlkDevice ? disk : createBlkDevice(disk);
     this.device.attach({
       log: (message) => void this.lines.push(message),
       watch: (fd, events, callback) => this.#poller.watch('device', fd, events, callback),
