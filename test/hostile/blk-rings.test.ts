@@ -31,9 +31,9 @@ describe('requests that are not offered are unsupported, whatever room they have
     ['ZONE_RESET_ALL', 26],
     ['a type that does not exist', 0xffffffff],
   ] as const)
-    test(name, () => {
+    test(name, async () => {
       using front = lab.arrive('running');
-      const before = lab.served.holdings();
+      const before = await lab.served.holdings();
       for (let turn = 0; turn < TIMES; turn++) {
         const { ring } = lab;
         const room = [1, 16, 4096, 0x20000][turn % 4]!;
@@ -45,7 +45,7 @@ describe('requests that are not offered are unsupported, whatever room they have
         assert.ok(ring.usedLength <= room);
       }
       lab.serve();
-      assert.deepEqual(lab.served.holdings(), before);
+      assert.deepEqual(await lab.served.holdings(), before);
       assert.ok(front.connection.ask(Id.GET_FEATURES) > 0n);
     });
 });
@@ -92,10 +92,10 @@ describe('a region of requests in flight: the ring starts, or is refused, and a 
     ['every byte set', () => region.bytes.fill(0xff), 1n],
   ];
   for (const [name, write, answer] of rows)
-    test(name, () => {
+    test(name, async () => {
       using front = lab.arrive('mapped');
       const { connection } = front;
-      const before = lab.served.holdings();
+      const before = await lab.served.holdings();
       const start = (fds: readonly number[]) => {
         assert.equal(connection.ask(Id.SET_INFLIGHT_FD, inflight(2 * STRIDE, 0, 2, 128), fds), 0n);
         lab.ring.clear();
@@ -116,7 +116,7 @@ describe('a region of requests in flight: the ring starts, or is refused, and a 
       lab.startRing(connection);
       connection.ask(Id.GET_FEATURES);
       lab.serve();
-      const after = lab.served.holdings();
+      const after = await lab.served.holdings();
       // The kick, the call, and the region's mapping
       assert.deepEqual(after, { fds: before.fds + 2, mappings: before.mappings + 1 });
     });

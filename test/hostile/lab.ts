@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import {
   createEventfd,
-  createPipe,
+  createSocketPair,
   type Fd,
   type Mapping,
   mapShared,
@@ -90,16 +90,21 @@ export class Lab implements AsyncDisposable {
     const front = new HostileFrontEnd(this.connect());
     try {
       if (state !== 'new') this.#negotiate(front.connection);
-      if (state === 'mapped' || state === 'running') this.#giveMemory(front.connection);
-      if (state === 'running') this.startRing(front.connection);
-      if (state === 'saving' || state === 'loading') this.#beginTransfer(front, state);
-      // From here on all of it has been heard
-      if (state !== 'new') front.connection.ask(Id.GET_FEATURES);
+      this.goOn(front, state);
       return front;
     } catch (error) {
       front[Symbol.dispose]();
       throw error;
     }
+  }
+
+  /** Take a front end that has agreed on everything, and on nothing else, to `state`. */
+  goOn(front: HostileFrontEnd, state: State): void {
+    if (state === 'mapped' || state === 'running') this.#giveMemory(front.connection);
+    if (state === 'running') this.startRing(front.connection);
+    if (state === 'saving' || state === 'loading') this.#beginTransfer(front, state);
+    // From here on all of it has been heard
+    if (state !== 'new') front.connection.ask(Id.GET_FEATURES);
   }
 
   /** Make sure that `front` is in `state`, by what it is answered and by what the device says about itself. */
@@ -173,11 +178,13 @@ export class Lab implements AsyncDisposable {
   }
 
   #beginTransfer(front: HostileFrontEnd, state: 'saving' | 'loading'): void {
-    const { read, write } = createPipe('state');
-    const saving = state === 'saving';
-    front.channel = saving ? read : write;
-    using theirs = saving ? write : read;
-    const answer = front.connection.ask(Id.SET_DEVICE_STATE_FD, ints(saving ? 0 : 1, 0), [theirs.number]);
+    front.channel?.[Symbol.dispose]();
+    // Holds less than a pipe does
+    const [ours, theirs] = createSocketPair('state');
+    front.channel = ours;
+    using _theirs = theirs;
+    const direction = state === 'saving' ? 0 : 1;
+    const answer = front.connection.ask(Id.SET_DEVICE_STATE_FD, ints(direction, 0), [theirs.number]);
     assert.equal(answer, 0x100n);
   }
 }

@@ -8,14 +8,14 @@ import { type LaunchedProcess, launchProcess, waitForSocket } from '../../src/la
 import type { Kind } from './ring.ts';
 
 /** Bytes of files that the device begins with. */
-const STATE = 4 * 1024 * 1024;
+const STATE = 1024 * 1024;
 
 const PROGRAM = fileURLToPath(new URL('../../bin/ferry', import.meta.url));
 
 /** The words after `ferry serve`, the device first; `folder` is for what they need. */
 export type Serving = (folder: string) => readonly [Kind, ...string[]];
 
-/** A file system in memory whose state is larger than what any pipe holds. */
+/** A file system in memory whose state is larger than what a socket holds. */
 export const serveFs: Serving = (folder) => {
   const contents = join(folder, 'contents');
   mkdirSync(contents);
@@ -76,7 +76,9 @@ export class ServedDevice implements AsyncDisposable {
     return this.control.status();
   }
 
-  holdings(): Holdings {
+  /** Asks for its status first: the connection for that is one of its descriptors, and closed when it is idle. */
+  async holdings(): Promise<Holdings> {
+    await this.status();
     const maps = readFileSync(`/proc/${this.process.pid}/maps`, 'utf8').split('\n');
     return {
       fds: readdirSync(`/proc/${this.process.pid}/fd`).length,

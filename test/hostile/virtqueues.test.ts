@@ -58,11 +58,11 @@ function giveMemory(connection: Connection, ...regions: (readonly [number, numbe
 
 describe('what a ring holds', () => {
   for (const row of ROWS)
-    test(row.name, () => {
+    test(row.name, async () => {
       using front = lab.arrive('running');
       tell(front.connection, Id.SET_VRING_ERR, u64(RING_1), [lab.error.number]);
       lab.serve();
-      const before = lab.served.holdings();
+      const before = await lab.served.holdings();
       for (let turn = 0; turn <= TIMES; turn++) {
         restart(front);
         const { ring } = lab;
@@ -76,7 +76,7 @@ describe('what a ring holds', () => {
       }
       restart(front);
       lab.serve();
-      assert.deepEqual(lab.served.holdings(), before);
+      assert.deepEqual(await lab.served.holdings(), before);
       assert.equal(lab.served.process.exit, undefined);
     });
 });
