@@ -13,6 +13,8 @@ export interface FerryOptions {
   readonly socket?: string;
   /** Most that the files may take, such as `64M`; 512M unless given. */
   readonly memory?: string;
+  /** The directory that is shared, in place of files in memory. */
+  readonly directory?: string;
   /** Further arguments of `ferry serve fs`. */
   readonly further?: readonly string[];
   /** A module that makes the device, with a fault planted, in place of Ferry's own; arguments are not for it. */
@@ -38,14 +40,15 @@ export interface FerryProcess extends AsyncDisposable {
 
 /** Starts `ferry serve fs` and returns when both its sockets listen. */
 export async function launchFerry(options: FerryOptions = {}): Promise<FerryProcess> {
-  const { memory = '512M', further = [], faulty, env, onLine } = options;
+  const { memory = '512M', directory, further = [], faulty, env, onLine } = options;
+  const backing = directory === undefined ? ['--memory', memory] : ['--directory', directory];
   const folder = options.socket === undefined ? await mkdtemp(join(tmpdir(), 'ferry-serve-')) : undefined;
   const socket = options.socket ?? join(folder ?? '', 'fs.sock');
   const child = await launchProcess({
     name: 'ferry serve fs',
     command:
       faulty === undefined
-        ? [program, 'serve', 'fs', '--memory', memory, '--socket-path', socket, ...further]
+        ? [program, 'serve', 'fs', ...backing, '--socket-path', socket, ...further]
         : [process.execPath, '--conditions=ferry-source', serveModule, faulty.href, socket, memory],
     ...(env !== undefined && { env }),
     ...(onLine !== undefined && { onLine }),

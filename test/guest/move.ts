@@ -33,7 +33,14 @@ export async function transferState(
   uri: string,
 ): Promise<void> {
   await using client = await QmpClient.connect(machine.qmp);
-  await client.execute('migrate-set-capabilities', { capabilities: [{ capability: 'events', state: true }] });
+  await client.execute('migrate-set-capabilities', {
+    capabilities: [
+      { capability: 'events', state: true },
+      // Left from a move that brought the guest here; a file says nothing back
+      { capability: 'return-path', state: false },
+      { capability: 'pause-before-switchover', state: false },
+    ],
+  });
   using events = client.events(['MIGRATION']);
   await client.execute(way === 'save' ? 'migrate' : 'migrate-incoming', { uri });
   await completed(events);

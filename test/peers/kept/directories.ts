@@ -50,11 +50,16 @@ export const directories: Record<string, Keep> = {
     await place.mkdir('parent/deleted');
     await agent.call('opendir', [handle, place.path('parent/deleted')]);
     await agent.call('rmdir', [place.path('parent/deleted')]);
-    const { atime: _, ...before } = await agent.call('fstat', [handle]);
+    // What has no name any more is made anew for a shared directory, maybe in another file system, which has its own idea of
+    // how large a directory is; and nobody can set when an inode was changed last
+    const look = async () => {
+      const { ino, mode, nlink, uid, gid, mtime } = await agent.call('fstat', [handle]);
+      return { ino, mode, nlink, uid, gid, mtime };
+    };
+    const before = await look();
     assert.equal(before.nlink, 0);
     return async () => {
-      const { atime: _, ...now } = await agent.call('fstat', [handle]);
-      assert.deepEqual(now, before);
+      assert.deepEqual(await look(), before);
       await assert.rejects(agent.call('readdir', [handle]), { errnoName: 'ENOENT' });
       await place.mkdir('parent/deleted');
       assert.notEqual((await place.lstat('parent/deleted')).ino, before.ino);
