@@ -1,7 +1,7 @@
 import type { ConfigSpace } from '../../device/index.ts';
 import { FerryError } from '../../errors.ts';
 import { SECTOR_SIZE } from './constants.ts';
-import { MAX_DATA_SEGMENTS, MAX_RANGE_SECTORS, MAX_RANGES } from './limits.ts';
+import { MAX_DATA_SEGMENTS, MAX_RANGE_BYTES, MAX_RANGES } from './limits.ts';
 
 /**
  * Bytes that can be read: front ends ask for as much as the version of virtio knows that they were made for, and what
@@ -54,10 +54,10 @@ export class BlkConfig implements ConfigSpace {
     view.setUint16(Field.minimumIo, physicalBlockSize / blockSize, true);
     view.setUint16(Field.queues, queues, true);
     if (!discard) return;
-    view.setUint32(Field.maxDiscardSectors, MAX_RANGE_SECTORS, true);
+    view.setUint32(Field.maxDiscardSectors, MAX_RANGE_BYTES / SECTOR_SIZE, true);
     view.setUint32(Field.maxDiscardRanges, MAX_RANGES, true);
     view.setUint32(Field.discardAlignment, Math.max(DISCARD_UNIT, blockSize) / SECTOR_SIZE, true);
-    view.setUint32(Field.maxWriteZeroesSectors, MAX_RANGE_SECTORS, true);
+    view.setUint32(Field.maxWriteZeroesSectors, MAX_RANGE_BYTES / SECTOR_SIZE, true);
     view.setUint32(Field.maxWriteZeroesRanges, MAX_RANGES, true);
     view.setUint8(Field.writeZeroesMayUnmap, 1);
   }

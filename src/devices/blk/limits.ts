@@ -10,8 +10,8 @@ export const MAX_DATA_SEGMENTS = 126;
 /** Ranges in one DISCARD or WRITE_ZEROES. */
 export const MAX_RANGES = 32;
 
-/** Sectors in one range of a DISCARD or WRITE_ZEROES: 1 GiB. */
-export const MAX_RANGE_SECTORS = 2 ** 21;
+/** Bytes in one range of a DISCARD or WRITE_ZEROES. */
+export const MAX_RANGE_BYTES = 2 ** 30;
 
 /** Worker threads for calls that may wait for the storage. */
 export const MAX_LANES = 64;

@@ -1,7 +1,7 @@
 import type { ChainReader } from '../../device/index.ts';
 import { SECTOR_SIZE, SEGMENT_SIZE, SEGMENT_UNMAP, Status } from './constants.ts';
 import type { Range } from './lanes/work.ts';
-import { MAX_RANGE_SECTORS, MAX_RANGES } from './limits.ts';
+import { MAX_RANGE_BYTES, MAX_RANGES } from './limits.ts';
 
 /** The ranges of a DISCARD or WRITE_ZEROES, and whether all of them may be deallocated; or the status that refuses it. */
 export type Ranges = { readonly ranges: readonly Range[]; readonly unmap: boolean } | number;
@@ -28,7 +28,7 @@ export function readRanges(
     if ((flags & ~SEGMENT_UNMAP) !== 0 || (flags !== 0 && !mayUnmap)) return Status.unsupported;
     if (flags === 0) unmap = false;
     const length = sectors * SECTOR_SIZE;
-    if (sectors > MAX_RANGE_SECTORS || !fits(sector, length)) return Status.ioError;
+    if (length > MAX_RANGE_BYTES || !fits(sector, length)) return Status.ioError;
     if (length > 0) ranges.push({ offset: sector * SECTOR_SIZE, length });
   }
   return { ranges, unmap };
