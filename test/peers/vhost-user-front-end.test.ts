@@ -225,9 +225,9 @@ describe('virtiofsd alone', () => {
 });
 
 describe('ferry serve fs alone', () => {
-  it('hands its state over through a channel of its own', async () => {
-    await using pair = await ferryPair('--state-channel', 'own');
-    using session = new FuseSession({ packed: true });
+  it('hands its state over through a channel of its own, packed rings and several queues with it', async () => {
+    await using pair = await ferryPair('--state-channel', 'own', '--queues', '3');
+    using session = new FuseSession({ packed: true, queues: 3 });
     const { client, node, handle } = begin(session, pair.first);
     session.stop();
     const state = saved(session);
@@ -235,6 +235,20 @@ describe('ferry serve fs alone', () => {
     session.frontEnd.loadState(state);
     session.start();
     assert.deepEqual(client.read(node, handle, 0, 100), CONTENT);
+    for (const queue of [2, 1])
+      assert.deepEqual(new FuseClient(session.transportOn(queue)).read(node, handle, 0, 100), CONTENT);
+  });
+
+  it('has kept everything when its front end comes back', async () => {
+    await using pair = await sharedFerryPair();
+    for (const packed of [false, true]) {
+      using session = new FuseSession({ packed });
+      const { client, node, handle } = begin(session, pair.first);
+      for (let turn = 0; turn < 5; turn++) {
+        session.reconnect(pair.first);
+        assert.deepEqual(client.read(node, handle, 0, 100), CONTENT);
+      }
+    }
   });
 
   it('takes a state back that it once gave away, and again', async () => {

@@ -113,6 +113,16 @@ const START: readonly Answer[] = [
   features,
 ];
 
+const SAVING: Operation = {
+  name: 'saving',
+  before: [],
+  act: ({ frontEnd }) => void frontEnd.saveState(() => undefined, { stall: DEADLINE }),
+  exchange: [
+    { id: 42, kind: 'own state', payload: u64(0), fd: 'stream' },
+    { id: 43, kind: 'check', payload: u64(0) },
+  ],
+};
+
 const OPERATIONS: readonly Operation[] = [
   { name: 'negotiating', act: ({ frontEnd }) => frontEnd.negotiate(), exchange: negotiation(ALL) },
   { name: 'sharing memory', before: [], act: shareMemory, exchange: MEMORY },
@@ -178,15 +188,7 @@ const OPERATIONS: readonly Operation[] = [
     act: ({ frontEnd }) => frontEnd.getInflight({ queues: 1, queueSize: 8 })?.[Symbol.dispose](),
     exchange: [ack(2), { id: 31, kind: 'inflight', payload: INFLIGHT, fd: 'memory' }, ack(32)],
   },
-  {
-    name: 'saving',
-    before: [],
-    act: ({ frontEnd }) => void frontEnd.saveState(() => undefined, { stall: DEADLINE }),
-    exchange: [
-      { id: 42, kind: 'own state', payload: u64(0), fd: 'stream' },
-      { id: 43, kind: 'check', payload: u64(0) },
-    ],
-  },
+  SAVING,
   {
     name: 'loading',
     before: [],
@@ -401,4 +403,17 @@ for (const operation of OPERATIONS)
           hangUp.done();
         });
       });
+  });
+
+for (const via of ['pipe', 'socketpair'] as const)
+  test(`a state that goes over a ${via} of ours ends when the back end has closed its end`, () => {
+    repeatedly(FEW_REPETITIONS, () => {
+      using stage = new Stage(LONGEST);
+      stage.prepare(SAVING);
+      stage.answer([{ id: 42, kind: 'state', payload: u64(0x100) }]);
+      hangUp.at(42, 1, stage.far);
+      const save = () => void stage.frontEnd.saveState(() => undefined, { via, stall: LONGEST });
+      assert.equal(codeOf(save), 'ERR_DISCONNECTED');
+      hangUp.done();
+    });
   });
