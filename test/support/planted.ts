@@ -14,12 +14,16 @@ export interface Fault {
 
 const PLANT = fileURLToPath(new URL('./plant.ts', import.meta.url));
 
-/** Run `testFile` with `fault` planted, and make sure that the tests whose names match `red` fail, at least one. */
+/**
+ * Run `testFile` with `fault` planted, in every process that it starts, and make sure that the tests whose
+ * names match `red` fail, at least one.
+ */
 export async function assertTurnsRed(testFile: URL, fault: Fault, red: RegExp): Promise<void> {
   const { NODE_TEST_CONTEXT: _context, ...env } = process.env;
-  const args = ['--import', PLANT, '--test', '--test-reporter=tap', `--test-name-pattern=${red.source}`];
+  const args = ['--test', '--test-reporter=tap', `--test-name-pattern=${red.source}`];
+  const options = `${env.NODE_OPTIONS ?? ''} --import=${PLANT}`;
   const child = spawn(process.execPath, [...process.execArgv, ...args, fileURLToPath(testFile)], {
-    env: { ...env, FERRY_PLANT: JSON.stringify(fault) },
+    env: { ...env, NODE_OPTIONS: options, FERRY_PLANT: JSON.stringify(fault) },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
