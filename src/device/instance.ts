@@ -1,14 +1,13 @@
 import { type DeviceReport, Lifecycle } from '../state/index.ts';
 import type { Fd } from '../sys/index.ts';
 import { type BackEnd, type Profile, type Ring, type Session, VirtioFeature } from '../vhost-user/index.ts';
-import { initialBase, type ParkedRequest, type Virtqueue, type VirtqueueKind } from '../virtio/index.ts';
+import type { VirtqueueKind } from '../virtio/index.ts';
 import { ARCS } from './arcs.ts';
 import type { Device } from './device.ts';
-import { noDriver } from './driver-state.ts';
+import { DriverState } from './driver-state.ts';
 import { byDevice, DeviceError } from './errors.ts';
 import type { Poller } from './poller.ts';
 import { profileOf } from './profile.ts';
-import { bothSides, completedBase, isUntouched, type RingStop } from './ring-stop.ts';
 import { Rings } from './rings.ts';
 import type { DeviceSettings } from './settings.ts';
 import { protocolFeatureNames, showFeatures } from './status.ts';
@@ -30,7 +29,7 @@ export class Instance implements BackEnd, Disposable {
   readonly #lifecycle = new Lifecycle();
   readonly #transfers: Transfers;
   readonly #rings: Rings;
-  #driver = noDriver();
+  #driver = new DriverState();
   #owner: Session | undefined;
   #epoch: number | undefined;
   /** Until when an instance without a front end keeps what belongs to its guest. */
@@ -68,16 +67,9 @@ export class Instance implements BackEnd, Disposable {
     byDevice('negotiated', () => this.#device.negotiated?.(features & this.#device.features));
   }
 
-  /**
-   * A front end that lost its connection knows what was completed, and not that requests behind it may have been, too.
-   * At the very beginning that is the same, and may be a new driver's.
-   */
   goOnAt(session: Session, index: number, kind: VirtqueueKind, base: number): number {
-    const stop = this.#driver.stops.get(index);
-    const isKnown = session === this.#owner && stop?.kind === kind && stop.parked.length > 0;
-    if (!isKnown) return bothSides(kind, base);
-    if (stop.base === base) return base;
-    return base === completedBase(stop) && !isUntouched(stop) ? stop.base : bothSides(kind, base);
+    this.claim(session);
+    return this.#driver.goOnAt(index, kind, base);
   }
 
   startRing(session: Session, ring: Ring): void {
@@ -92,16 +84,17 @@ export class Instance implements BackEnd, Disposable {
     if (ring.index >= this.profile.queues || queue === undefined)
       throw new DeviceError('ERR_DEVICE', `There is no queue ${ring.index} to start`);
     this.#refuseUnchecked();
-    if (this.#isNewDriver(ring.index, queue)) this.#forgetGuest();
+    const isRunning = this.#rings.isRunning(ring.index);
+    if (!isRunning && this.#driver.isAnother(ring.index, queue)) this.#forgetGuest();
     if (this.#lifecycle.state !== ARCS.start) this.#resume();
     this.#driver.seen = true;
-    const unanswered = this.#rings.isRunning(ring.index) ? [] : this.#takeUnanswered(ring.index, queue);
+    const unanswered = isRunning ? [] : this.#driver.takeUnanswered(ring.index, queue, this.#log);
     this.#rings.start(session, ring, unanswered);
   }
 
   stopRing(_session: Session, ring: Ring): void {
     if (!this.#rings.isRunning(ring.index)) return;
-    this.#remember(this.#rings.settleAndStop(ring));
+    this.#driver.remember(this.#rings.settleAndStop(ring));
     if (this.#rings.running === 0) this.#suspend();
   }
 
@@ -270,45 +263,14 @@ export class Instance implements BackEnd, Disposable {
     this.#parkAll();
   }
 
-  /** Only a new driver starts a ring at its beginning that was in use; it says so where there is RESET_DEVICE. */
-  #isNewDriver(index: number, { kind, base }: Virtqueue): boolean {
-    const stop = this.#driver.stops.get(index);
-    if (stop === undefined || this.#rings.isRunning(index)) return false;
-    return stop.kind !== kind || (base === initialBase(kind) && !isUntouched(stop));
-  }
-
   #resume(): void {
     this.#lifecycle.reach(ARCS.start);
     byDevice('resume', () => this.#device.resume?.());
   }
 
-  /**
-   * The requests to hand to the device again: what the front end kept note of, else those that were parked if the ring
-   * goes on where it stopped.
-   */
-  #takeUnanswered(index: number, { base, unfinished }: Virtqueue): readonly ParkedRequest[] {
-    const { stops } = this.#driver;
-    const stop = stops.get(index);
-    if (stop !== undefined) stops.set(index, { ...stop, parked: [] });
-    if (unfinished.length > 0) {
-      this.#log(`Queue ${index} goes on with ${unfinished.length} unfinished requests`);
-      return unfinished;
-    }
-    if (stop === undefined || stop.parked.length === 0) return [];
-    if (stop.base === base) return stop.parked;
-    this.#log(
-      `Queue ${index} stopped at ${stop.base} and starts at ${base}: ${stop.parked.length} parked requests are dropped`,
-    );
-    return [];
-  }
-
-  #remember(stop: RingStop | undefined): void {
-    if (stop !== undefined) this.#driver.stops.set(stop.queue, stop);
-  }
-
   #parkAll(): void {
     if (this.#rings.running === 0) return;
-    for (const stop of this.#rings.stopAll()) this.#remember(stop);
+    for (const stop of this.#rings.stopAll()) this.#driver.remember(stop);
     this.#suspend();
   }
 
@@ -327,7 +289,7 @@ export class Instance implements BackEnd, Disposable {
   /** Drop what belonged to a boot of the guest. A device that had failed is as new. */
   #forgetGuest(): void {
     this.#keepUntil = undefined;
-    this.#driver = { ...noDriver(), features: this.#driver.features };
+    this.#driver = new DriverState(this.#driver.features);
     if (this.#lifecycle.state === 'error') this.#lifecycle.advance('error', 'stop');
     byDevice('reset', () => this.#device.reset?.());
   }

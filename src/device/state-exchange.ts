@@ -8,7 +8,7 @@ import {
   StateWriter,
 } from '../state/index.ts';
 import type { Device, Staged } from './device.ts';
-import type { DriverState } from './driver-state.ts';
+import { DriverState } from './driver-state.ts';
 import { DeviceError } from './errors.ts';
 import { RING_STOP_SECTION, type RingStop, readRingStop, writeRingStop } from './ring-stop.ts';
 
@@ -54,7 +54,7 @@ export function loadState(
   try {
     if (records.next() !== undefined)
       throw new DeviceError('ERR_DEVICE', `The ${name} device left records of its state unread`);
-    const driver = { features: reader.identity.features, stops: records.stops, seen: true };
+    const driver = new DriverState(reader.identity.features, records.stops);
     return { staged, driver, records: reader.records };
   } catch (error) {
     staged[Symbol.dispose]();

@@ -35,7 +35,7 @@ test('a connection that was lost and goes on by what was completed turns red', (
   assertTurnsRed(
     instance,
     {
-      file: 'src/device/instance.ts',
+      file: 'src/device/driver-state.ts',
       find: 'return base === completedBase(stop) && !isUntouched(stop) ? stop.base : bothSides(kind, base);',
       replace: 'return base;',
     },
@@ -45,7 +45,7 @@ test('a connection that was lost and goes on by what was completed turns red', (
 test('unfinished requests of a process that died, passed over, turn red', () =>
   assertTurnsRed(
     beside('desk'),
-    { file: 'src/device/instance.ts', find: 'if (unfinished.length > 0)', replace: 'if (false)' },
+    { file: 'src/device/driver-state.ts', find: 'if (unfinished.length > 0)', replace: 'if (false)' },
     /killed leaves its requests to the next one \(packed\)/,
   ));
 

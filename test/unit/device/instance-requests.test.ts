@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { DeferredRequest } from '../../../src/device/device.ts';
-import { FakeSession, fixture } from '../../support/device/diary.ts';
 import { DATA, NEXT, WRITE } from '../../support/raw-ring.ts';
+import { FakeSession, fixture } from './diary.ts';
 
 /** In the second region of the fixture's memory. */
 const LOST = 0x18000;
@@ -90,8 +90,8 @@ test('a front end that lost its connection goes on where its ring stood, a new d
   f.device.waiting[2]?.complete();
   f.instance.disconnected(f.session);
   const other = new FakeSession();
-  assert.equal(f.instance.goOnAt(other, 0, 'split', 1), 1, 'whoever is not the owner');
   f.instance.claim(f.session);
+  assert.throws(() => f.instance.goOnAt(other, 0, 'split', 1), { code: 'ERR_OWNED' });
   assert.deepEqual([at(0), at(1), at(2), at(4)], [0, 4, 2, 4]);
   assert.equal(at(1, 'packed'), 1);
   assert.equal(at(0x8003, 'packed'), 0x8003_8003, 'where a front end gives one side alone');

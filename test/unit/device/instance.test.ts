@@ -5,8 +5,8 @@ import { Instance } from '../../../src/device/instance.ts';
 import { Poller } from '../../../src/device/poller.ts';
 import { DEFAULT_SETTINGS } from '../../../src/device/settings.ts';
 import { createPipe, type Fd } from '../../../src/sys/index.ts';
-import { Diary, FakeSession, fixture, NOTE } from '../../support/device/diary.ts';
 import { WRITE } from '../../support/raw-ring.ts';
+import { Diary, FakeSession, fixture, NOTE } from './diary.ts';
 
 /** A pipe's end for a transfer; the other one is returned, too. */
 function channel(direction: 'save' | 'load'): { theirs: Fd; ours: Fd } {

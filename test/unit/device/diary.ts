@@ -5,7 +5,7 @@ import { DEFAULT_SETTINGS, type DeviceSettings } from '../../../src/device/setti
 import type { Section } from '../../../src/state/index.ts';
 import type { Ring, Session } from '../../../src/vhost-user/index.ts';
 import { SplitQueue } from '../../../src/virtio/index.ts';
-import { DATA, OPTIONS, queueFixture, WRITE } from '../raw-ring.ts';
+import { DATA, OPTIONS, queueFixture, WRITE } from '../../support/raw-ring.ts';
 
 export const NOTE: Section = { name: 'note', version: 1, required: true };
 
