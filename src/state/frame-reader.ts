@@ -8,6 +8,9 @@ import { decodeOpening, refuseFormat, type StateIdentity } from './opening.ts';
 /** Room for frames that have arrived but not been read: fewer moves within the buffer than with room for one. */
 const BUFFER = 4 * MAX_FRAME;
 
+/** Room to begin with: most states are short, and a large buffer takes longer to make than they take to read. */
+const FIRST_BUFFER = 64 * 1024;
+
 const KIND_NAMES = {
   [Kind.opening]: 'the opening',
   [Kind.record]: 'a record',
@@ -36,8 +39,8 @@ export interface Frame {
 export class FrameReader {
   readonly #source: ByteSource;
   readonly #maxStream: number;
-  readonly #buffer = new Uint8Array(BUFFER);
-  readonly #view = new DataView(this.#buffer.buffer);
+  #buffer = new Uint8Array(FIRST_BUFFER);
+  #view = new DataView(this.#buffer.buffer);
   readonly #digest = new HeaderDigest();
   #start = 0;
   #end = 0;
@@ -136,16 +139,23 @@ export class FrameReader {
 
   /** Have `size` bytes of the current frame in the buffer, in one piece. */
   #have(size: number, what: string): void {
-    if (this.#start + size > BUFFER) {
-      this.#buffer.copyWithin(0, this.#start, this.#end);
-      this.#end -= this.#start;
-      this.#start = 0;
-    }
+    if (this.#start + size > this.#buffer.length) this.#moveToStart();
     while (this.#end - this.#start < size) {
       if (this.#fill() > 0) continue;
       const got = this.#end - this.#start;
       throw this.#error('ERR_STATE_TRUNCATED', `the stream ends after ${got} of ${size} bytes (${what})`);
     }
+  }
+
+  #moveToStart(): void {
+    const left = this.#buffer.subarray(this.#start, this.#end);
+    if (this.#buffer.length < BUFFER) {
+      this.#buffer = new Uint8Array(BUFFER);
+      this.#view = new DataView(this.#buffer.buffer);
+    }
+    this.#buffer.set(left);
+    this.#end -= this.#start;
+    this.#start = 0;
   }
 
   #fill(): number {
