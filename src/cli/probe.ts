@@ -2,7 +2,6 @@
 import type { Command } from 'commander';
 import { asError, FerryError } from '../errors.ts';
 import { BLK_CONFIG_LENGTH, NET_CONFIG_LENGTH } from '../machine/index.ts';
-import { connectUnix, Errno, type Fd } from '../sys/index.ts';
 import {
   DEVICE_TYPES,
   type DeviceType,
@@ -67,7 +66,7 @@ export function runProbe(
 ): number {
   let facts: ProbeFacts;
   try {
-    facts = probeBackEnd(connect(path), {
+    facts = probeBackEnd(path, {
       deadline: flags.deadline ?? 2_000,
       configLengths: { blk: BLK_CONFIG_LENGTH, net: NET_CONFIG_LENGTH, fs: FS_CONFIG_LENGTH },
       ...(flags.type !== undefined && { type: flags.type }),
@@ -94,16 +93,3 @@ export function runProbe(
 }
 
 const BUSY = 'It may be busy with another front end: many back ends serve one at a time.\n';
-
-function connect(path: string): Fd {
-  try {
-    return connectUnix(path, { dontWait: true });
-  } catch (error) {
-    const errno = error instanceof FerryError && 'errno' in error ? error.errno : undefined;
-    if (errno === Errno.EAGAIN)
-      throw new FerryError('ERR_BUSY', 'Its queue of connections is full: it serves another front end', {
-        cause: error,
-      });
-    throw error;
-  }
-}

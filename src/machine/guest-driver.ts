@@ -1,5 +1,4 @@
 import { FerryError } from '../errors.ts';
-import { connectUnix } from '../sys/index.ts';
 import {
   FrontEnd,
   type FrontEndOptions,
@@ -136,7 +135,7 @@ export abstract class GuestDriver implements QueueOwner, Disposable {
 
   /** Go on with the same back end, which died or hung up and listens at `path` again; rings that ran are started. */
   reconnect(path: string): void {
-    this.frontEnd.reconnect(connectUnix(path));
+    this.frontEnd.reconnect(path);
   }
 
   start(): void {

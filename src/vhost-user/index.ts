@@ -6,6 +6,7 @@ export type { BackEnd, Profile, Ring, Session } from './backend.ts';
 export { FrontEndRequest, ProtocolFeature, requestName, VirtioFeature } from './constants.ts';
 export { FramingError, RequestError } from './errors.ts';
 export type { Offer } from './front-end/agreement.ts';
+export type { OpenFile } from './front-end/channel.ts';
 export type { TransferOptions } from './front-end/device-state.ts';
 export { HangUpError } from './front-end/errors.ts';
 export { FrontEnd, type FrontEndOptions } from './front-end/front-end.ts';

@@ -7,7 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, describe, it } from 'node:test';
-import { choosePeer, type LaunchedProcess } from '../../src/launch/index.ts';
+import { fileURLToPath } from 'node:url';
+import { choosePeer, type LaunchedProcess, launchProcess } from '../../src/launch/index.ts';
 import { BlkSession } from '../../src/machine/index.ts';
 import {
   FRONT_END_PROTOCOL_FEATURES,
@@ -19,6 +20,7 @@ import {
 import { testPeers } from '../guest/index.ts';
 import { launchStorageDaemon } from '../guest/storage-daemon.ts';
 
+const EXAMPLE = fileURLToPath(new URL('../../examples/drive/disk.ts', import.meta.url));
 const MIB = 1 << 20;
 const SIZE = 16 * MIB;
 const QUEUES = 4;
@@ -171,6 +173,27 @@ for (const version of ['10.0', '11.1'])
       assert.ok((log[page >> 3]! & (1 << (page & 7))) !== 0);
       disk.frontEnd.stopLogging();
       disk.read(0, 4096);
+    });
+
+    it('is driven by the example', async () => {
+      {
+        using disk = session();
+        for (let sector = 0; sector < 4; sector++)
+          disk.write(sector * 512, new Uint8Array(512).fill(sector + 1));
+      }
+      const lines: string[] = [];
+      await using example = await launchProcess({
+        name: 'disk.ts',
+        command: [process.execPath, '--conditions=ferry-source', EXAMPLE, at('blk.sock')],
+        onLine: (line) => void lines.push(line),
+      });
+      assert.equal((await example.exited).code, 0, example.tail);
+      assert.deepEqual(lines, [
+        `${SIZE / 512} sectors`,
+        ...[0, 1, 2, 3].map(
+          (sector) => `sector ${sector}: status 0, begins with ${`0${sector + 1}`.repeat(8)}`,
+        ),
+      ]);
     });
 
     it('tells of a new size', async () => {

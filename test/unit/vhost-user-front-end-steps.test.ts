@@ -56,6 +56,14 @@ describe('the opening', () => {
     assert.equal(frontEnd.features & VirtioFeature.LOG_ALL, 0n);
   });
 
+  test('goes over a socket that was inherited, by its number', () => {
+    const [near, far] = createSocketPair('front end');
+    using _far = far;
+    sendMessage(far, joined(ints(1, 5, 8), u64(VirtioFeature.VERSION_1)));
+    using frontEnd = FrontEnd.inherit(near.release(), { deadline: 30 });
+    assert.equal(frontEnd.features, VirtioFeature.VERSION_1);
+  });
+
   test('can be made step by step', () => {
     const [near, far] = createSocketPair('front end');
     using _far = far;

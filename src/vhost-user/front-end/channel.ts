@@ -23,6 +23,11 @@ export interface Reply {
   readonly fds: Fd[];
 }
 
+/** An open descriptor of this process, whoever owns it. */
+export interface OpenFile {
+  readonly number: number;
+}
+
 /** Something else to look after while waiting for an answer: a back end may wait for us in the meantime. */
 export interface Aside {
   /** The descriptor's number, -1 for none. */
@@ -62,7 +67,7 @@ export class Channel implements Disposable {
   }
 
   /** Send a request that has a reply, and wait for it. */
-  ask(request: number, payload: Uint8Array = NOTHING, fds: readonly Fd[] = []): Reply {
+  ask(request: number, payload: Uint8Array = NOTHING, fds: readonly OpenFile[] = []): Reply {
     const needReply = this.alwaysNeedsReply && this.acknowledges ? HeaderFlag.NEED_REPLY : 0;
     this.#send(request, HeaderFlag.VERSION | needReply, payload, fds);
     // libvhost-user leaves the flag in what it answers
@@ -70,7 +75,7 @@ export class Channel implements Disposable {
   }
 
   /** `ask` for a reply whose payload has `size` bytes and no descriptor. */
-  askFor(size: number, request: number, payload?: Uint8Array, fds?: readonly Fd[]): Uint8Array {
+  askFor(size: number, request: number, payload?: Uint8Array, fds?: readonly OpenFile[]): Uint8Array {
     const reply = this.ask(request, payload, fds);
     closeAll(reply.fds);
     if (reply.payload.length !== size)
@@ -82,7 +87,7 @@ export class Channel implements Disposable {
   }
 
   /** `ask` for a reply of one u64 and no descriptor. */
-  askU64(request: number, payload?: Uint8Array, fds?: readonly Fd[]): bigint {
+  askU64(request: number, payload?: Uint8Array, fds?: readonly OpenFile[]): bigint {
     return u64Payload.decode(this.askFor(u64Payload.size, request, payload, fds)).value;
   }
 
@@ -90,7 +95,7 @@ export class Channel implements Disposable {
    * Send a request that has no reply. Where the back end acknowledges, wait for it, and throw `ERR_REFUSED` when it
    * says no. Its yes is provisional: if the back end then hangs up, the error names the request (`HangUpError`).
    */
-  tell(request: number, payload: Uint8Array = NOTHING, fds: readonly Fd[] = []): void {
+  tell(request: number, payload: Uint8Array = NOTHING, fds: readonly OpenFile[] = []): void {
     if (!this.acknowledges) {
       this.tellOnly(request, payload, fds);
       return;
@@ -109,7 +114,7 @@ export class Channel implements Disposable {
   }
 
   /** `tell` without asking for an acknowledgement, as front ends do for requests of which they await none. */
-  tellOnly(request: number, payload: Uint8Array = NOTHING, fds: readonly Fd[] = []): void {
+  tellOnly(request: number, payload: Uint8Array = NOTHING, fds: readonly OpenFile[] = []): void {
     this.#send(request, HeaderFlag.VERSION, payload, fds);
     this.#unanswered.push(requestName(request));
   }
@@ -119,7 +124,7 @@ export class Channel implements Disposable {
     this.#socket[Symbol.dispose]();
   }
 
-  #send(request: number, flags: number, payload: Uint8Array, fds: readonly Fd[]): void {
+  #send(request: number, flags: number, payload: Uint8Array, fds: readonly OpenFile[]): void {
     if (this.#broken !== undefined)
       throw new FerryError(
         'ERR_OUT_OF_STEP',

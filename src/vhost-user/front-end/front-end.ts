@@ -1,5 +1,5 @@
 import { FerryError } from '../../errors.ts';
-import { connectUnix, type Fd, signalEventfd } from '../../sys/index.ts';
+import { connectUnix, Fd, signalEventfd } from '../../sys/index.ts';
 import type { DriverQueue } from '../../virtio/index.ts';
 import { FrontEndRequest, type ProtocolFeature, VirtioFeature } from '../constants.ts';
 import type { Offer } from './agreement.ts';
@@ -59,7 +59,16 @@ export class FrontEnd implements Disposable {
 
   /** Connect to the back end that listens at `path`, and negotiate. */
   static connect(path: string, options: FrontEndOptions = {}): FrontEnd {
-    const frontEnd = new FrontEnd(connectUnix(path), options);
+    return FrontEnd.#negotiated(connectUnix(path), options);
+  }
+
+  /** Negotiate with the back end at the other end of the connected unix socket `number`, which is taken over. */
+  static inherit(number: number, options: FrontEndOptions = {}): FrontEnd {
+    return FrontEnd.#negotiated(new Fd(number, 'inherited connection to a back end'), options);
+  }
+
+  static #negotiated(socket: Fd, options: FrontEndOptions): FrontEnd {
+    const frontEnd = new FrontEnd(socket, options);
     try {
       frontEnd.negotiate();
       return frontEnd;
@@ -309,13 +318,15 @@ export class FrontEnd implements Disposable {
   }
 
   /**
-   * Go on over `socket`, which is taken over, with a back end that died or hung up and is back: the same features, memory,
+   * Go on with a back end that died or hung up and is back, at a path or over a socket that is taken over: the same
+   * features, memory,
    * log and inflight region, each ring where the device had finished. Rings that ran are started. Requests that the back
    * end had taken are found again through the inflight region; without one it takes up what lies behind its last answer.
    * Throws `ERR_FEATURES_LOST` where it came back with less, and may be called again after any failure.
    */
-  reconnect(socket: Fd): void {
+  reconnect(to: string | Fd): void {
     const before = this.#connection;
+    const socket = typeof to === 'string' ? connectUnix(to) : to;
     before[Symbol.dispose]();
     this.#connection = this.#connectionOver(socket);
     try {

@@ -1,10 +1,9 @@
 import { FerryError } from '../../errors.ts';
-import type { Fd } from '../../sys/index.ts';
 import { FrontEndRequest } from '../constants.ts';
 import { MAX_TABLE_REGIONS } from '../limits.ts';
 import { memRegion, memTableHead, singleRegion } from '../payloads.ts';
 import type { Agreement } from './agreement.ts';
-import type { Channel } from './channel.ts';
+import type { Channel, OpenFile } from './channel.ts';
 
 /** A region of guest memory to share: `size` bytes of `fd` from `fileOffset`, which the guest sees at `guestAddress`. */
 export interface SharedRegion {
@@ -13,7 +12,8 @@ export interface SharedRegion {
   /** What the front end calls the memory: its own address of it, or any that overlaps no other region's. */
   readonly userAddress: number;
   readonly fileOffset: number;
-  readonly fd: Fd;
+  /** The file or memfd, as an `Fd` or whatever else knows its number. */
+  readonly fd: OpenFile;
 }
 
 /**

@@ -1,5 +1,5 @@
-import { asError, FerryError } from '../../errors.ts';
-import type { Fd } from '../../sys/index.ts';
+import { asError, FerryError, SystemError } from '../../errors.ts';
+import { connectUnix, Errno, type Fd } from '../../sys/index.ts';
 import { FrontEndRequest, type ProtocolFeature, requestName, VirtioFeature } from '../constants.ts';
 import type { Offer } from '../front-end/agreement.ts';
 import { FrontEnd } from '../front-end/front-end.ts';
@@ -44,12 +44,12 @@ export interface ProbeOptions {
 }
 
 /**
- * Ask the back end at the other end of `socket`, which is taken over, about itself. Without `deep` nothing is sent that
+ * Ask the back end that listens at a path, or is at the other end of a socket that is taken over, about itself. Without `deep` nothing is sent that
  * would take the device from whoever uses it: no SET_OWNER, no reset, no memory, no rings. Throws where it does not even
- * answer GET_FEATURES; everything else that goes wrong is among the facts.
+ * answer GET_FEATURES (`ERR_BUSY` where it takes no further connection); everything else that goes wrong is among the facts.
  */
-export function probeBackEnd(socket: Fd, options: ProbeOptions = {}): ProbeFacts {
-  using frontEnd = new FrontEnd(socket, {
+export function probeBackEnd(where: string | Fd, options: ProbeOptions = {}): ProbeFacts {
+  using frontEnd = new FrontEnd(typeof where === 'string' ? connect(where) : where, {
     deadline: options.deadline ?? 2_000,
     features: TRANSPORT_FEATURES | VirtioFeature.RING_PACKED,
     protocolFeatures: FRONT_END_PROTOCOL_FEATURES,
@@ -69,6 +69,23 @@ export function probeBackEnd(socket: Fd, options: ProbeOptions = {}): ProbeFacts
     faults: inquiry.faults,
     trial,
   };
+}
+
+/** Connect without waiting for room in the listener's queue: whoever serves one front end never makes any. */
+function connect(path: string): Fd {
+  try {
+    return connectUnix(path, { dontWait: true });
+  } catch (error) {
+    if (error instanceof SystemError && error.errno === Errno.EAGAIN)
+      throw new FerryError(
+        'ERR_BUSY',
+        `The queue of connections at ${path} is full: it serves another front end`,
+        {
+          cause: error,
+        },
+      );
+    throw error;
+  }
 }
 
 /** The questions, each of which may go wrong by itself. */
