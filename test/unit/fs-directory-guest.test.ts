@@ -14,7 +14,19 @@ import { StateReader, StateWriter } from '../../src/state/index.ts';
 import { Errno } from '../../src/sys/index.ts';
 import { anyRequest } from './fs-any-request.ts';
 import { GuestOf } from './fs-guest.ts';
-import { data, type Kind, kept, move, O_RDONLY, O_RDWR, ROOT, refuses, text } from './fs-kept.ts';
+import {
+  data,
+  type Kind,
+  kept,
+  move,
+  O_APPEND,
+  O_RDONLY,
+  O_RDWR,
+  O_WRONLY,
+  ROOT,
+  refuses,
+  text,
+} from './fs-kept.ts';
 import { descriptors, Folder } from './fs-share-support.ts';
 import { Recorder, readerOf } from './fs-state-support.ts';
 
@@ -288,6 +300,17 @@ describe('state of the other backing', () => {
         { code: 'ERR_STATE_DEVICE', message: new RegExp(`state of device ${from} .*expected ${to} `) },
       );
     });
+});
+
+test('what fcntl(2) has made of O_APPEND counts, and not what the file was opened with', () => {
+  using folder = new Folder();
+  using guest = mounted(folder);
+  const { client } = guest;
+  const { entry, handle } = client.create(ROOT, 'file', O_WRONLY | O_APPEND, 0o600);
+  client.write(entry.node, handle, 0, data('12345'), 0, O_WRONLY | O_APPEND);
+  client.write(entry.node, handle, 1, data('x'), 0, O_WRONLY);
+  client.write(entry.node, handle, 5, data('6'), 0, O_WRONLY | O_APPEND);
+  assert.equal(fs.readFileSync(folder.at('file'), 'latin1'), '1x3456');
 });
 
 const seconds = Number(process.env.FERRY_FUZZ_SECONDS ?? 3);

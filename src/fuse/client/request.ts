@@ -157,7 +157,15 @@ export const requests = {
       size,
       s.ReadIn.encode({ handle, offset: BigInt(offset), size, readFlags: 0, lockOwner: 0n, flags: 0 }),
     ),
-  write: (node: number, handle: number, offset: number | bigint, data: Uint8Array, writeFlags = 0) =>
+  /** `flags` are those of open(2) that the file has by now: fcntl(2) changes O_APPEND. */
+  write: (
+    node: number,
+    handle: number,
+    offset: number | bigint,
+    data: Uint8Array,
+    writeFlags = 0,
+    flags = 0,
+  ) =>
     make(
       Opcode.write,
       node,
@@ -168,7 +176,7 @@ export const requests = {
         size: data.length,
         writeFlags,
         lockOwner: 0n,
-        flags: 0,
+        flags,
       }),
       data,
     ),

@@ -1,5 +1,5 @@
 import { OpenMode } from '../../../sys/index.ts';
-import { OpenFile, OpenFlag } from '../tree/handles.ts';
+import { OpenFile } from '../tree/handles.ts';
 import type { HostInode } from './inode.ts';
 
 const { accessMode, sync, dataSync, noAtime, nonBlock } = OpenMode;
@@ -17,13 +17,10 @@ export function hostFlags(flags: number): number {
 /** A file that the guest has open, and the descriptor by which it is open here; -1 where the file was lost in a move. */
 export class HostFile extends OpenFile<HostInode> {
   fd: number;
-  /** Whether what is written goes to the end of the file, wherever others have moved it. */
-  readonly append: boolean;
 
   constructor(handle: number, inode: HostInode, flags: number, fd: number) {
     super(handle, inode, flags);
     this.fd = fd;
-    this.append = (flags & OpenFlag.append) !== 0;
   }
 }
 

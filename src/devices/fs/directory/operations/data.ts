@@ -24,6 +24,7 @@ import {
   writeVectors,
 } from '../../../../sys/index.ts';
 import { MAX_COPY } from '../../limits.ts';
+import { OpenFlag } from '../../tree/handles.ts';
 import type { HostFile } from '../handles.ts';
 import { fileAt, type Serving } from './serving.ts';
 
@@ -77,7 +78,8 @@ export function write(serving: Serving, x: Exchange): number {
   if (offset >= BEYOND || size !== x.argumentBytes - WriteIn.size) return -Errno.EINVAL;
   if (offset > Number.MAX_SAFE_INTEGER) return -Errno.EFBIG;
   const flags = x.u32(WriteIn.offsets.writeFlags);
-  const append = file.append && (flags & WriteFlag.cache) === 0;
+  // What the file was opened with does not count: fcntl(2) sets and clears O_APPEND.
+  const append = (x.u32(WriteIn.offsets.flags) & OpenFlag.append) !== 0 && (flags & WriteFlag.cache) === 0;
   serving.fileSystem.setup.credentials.keepSetIds((flags & WriteFlag.killPrivileges) === 0);
   const written = writeAll(x, file, offset, size, append);
   if (written < 0) return written;
