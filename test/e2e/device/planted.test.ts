@@ -44,9 +44,9 @@ test('a connection that was lost and goes on by what was completed turns red', (
 
 test('unfinished requests of a process that died, passed over, turn red', () =>
   assertTurnsRed(
-    beside('desk'),
+    instance,
     { file: 'src/device/driver-state.ts', find: 'if (unfinished.length > 0)', replace: 'if (false)' },
-    /killed leaves its requests to the next one \(packed\)/,
+    /kept note of comes before all else/,
   ));
 
 test('a loaded state that is taken before it was checked turns the hostile loads red', () =>
