@@ -1,6 +1,9 @@
 /** The same random operations on the guest's own tmpfs and on Ferry's files, while the guest moves from QEMU to QEMU. */
 import assert from 'node:assert/strict';
-import { constants as files } from 'node:fs';
+import { existsSync, constants as files } from 'node:fs';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { type CommandResult, choosePeer, type GuestAgent, GuestError } from '../../src/launch/index.ts';
@@ -12,22 +15,28 @@ interface Journey {
   readonly qemu: readonly [string, ...string[]];
   readonly kernel: '6.12' | 'newest';
   readonly locks: 'guest' | 'device';
+  /** What the device keeps files in. */
+  readonly backing: 'memory' | 'directory';
 }
 
 const full = process.env.FERRY_TEST_FULL === '1';
 const THERE_AND_BACK = ['10.0', '11.1', '10.0'] as const;
+const ONE_WAY = ['11.1', '10.0'] as const;
 const THE_OTHER_WAY = ['11.1', '10.0', '11.1'] as const;
 
 const PAIRWISE: readonly Journey[] = [
-  { qemu: THERE_AND_BACK, kernel: '6.12', locks: 'guest' },
-  { qemu: THERE_AND_BACK, kernel: 'newest', locks: 'device' },
-  { qemu: THE_OTHER_WAY, kernel: '6.12', locks: 'device' },
-  { qemu: THE_OTHER_WAY, kernel: 'newest', locks: 'guest' },
+  { qemu: THERE_AND_BACK, kernel: '6.12', locks: 'guest', backing: 'memory' },
+  { qemu: THERE_AND_BACK, kernel: 'newest', locks: 'device', backing: 'memory' },
+  { qemu: THE_OTHER_WAY, kernel: '6.12', locks: 'device', backing: 'memory' },
+  { qemu: THE_OTHER_WAY, kernel: 'newest', locks: 'guest', backing: 'memory' },
+  { qemu: ONE_WAY, kernel: '6.12', locks: 'device', backing: 'directory' },
 ];
 
 const ALL: readonly Journey[] = [THERE_AND_BACK, THE_OTHER_WAY].flatMap((qemu) =>
   (['6.12', 'newest'] as const).flatMap((kernel) =>
-    (['guest', 'device'] as const).map((locks) => ({ qemu, kernel, locks })),
+    (['guest', 'device'] as const).flatMap((locks) =>
+      (['memory', 'directory'] as const).map((backing) => ({ qemu, kernel, locks, backing })),
+    ),
   ),
 );
 
@@ -42,19 +51,26 @@ const FIRST_ACTOR = 2;
 
 describe('random operations, compared with tmpfs', () => {
   for (const journey of full ? ALL : PAIRWISE) {
-    const { qemu, kernel, locks } = journey;
-    it(`are the same from QEMU ${qemu.join(' to ')} with Linux ${kernel}, locks in the ${locks}`, (test) =>
+    const { qemu, kernel, locks, backing } = journey;
+    it(`are the same in ${backing === 'memory' ? 'memory' : 'a directory'} from QEMU ${qemu.join(' to ')} with Linux ${kernel}, locks in the ${locks}`, (test) =>
       compare(journey, test));
   }
 });
 
-async function compare({ qemu, kernel, locks }: Journey, test: TestContext): Promise<void> {
+async function compare({ qemu, kernel, locks, backing }: Journey, test: TestContext): Promise<void> {
   const peers = await testPeers();
   const version = (wanted: string) => choosePeer(peers, 'qemu-system-x86_64', { version: wanted });
   const [first, ...others] = qemu;
   await using stack = new AsyncDisposableStack();
+  const directory = backing === 'directory' ? await sharedFolder(stack) : undefined;
   const launch = async (): Promise<FerryProcess> =>
-    stack.use(await launchFerry({ memory: '64M', further: ['--locks', locks] }));
+    stack.use(
+      await launchFerry({
+        memory: '64M',
+        ...(directory !== undefined && { directory }),
+        further: ['--locks', locks],
+      }),
+    );
   const ferry = await launch();
   const guest = stack.use(
     await bootGuest({ qemu: version(first), fs: [ferry.fs], ...(kernel !== 'newest' && { kernel }), test }),
@@ -74,6 +90,15 @@ async function compare({ qemu, kernel, locks }: Journey, test: TestContext): Pro
   }
   for (const run of runs) await run.end(test);
   assert.equal(agent.hellos.length, 1);
+}
+
+/** A folder of this machine, in a tmpfs as well. */
+async function sharedFolder(stack: AsyncDisposableStack): Promise<string> {
+  const folder = await mkdtemp(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'ferry-differ-'));
+  stack.defer(() => rm(folder, { recursive: true, force: true }));
+  // The guest's users are to come in as well
+  await chmod(folder, 0o755);
+  return folder;
 }
 
 /** One seed's operations, in two directories of their own. */
