@@ -86,8 +86,9 @@ export class ThreadCredentials {
   /** Look at what the calling thread may do, and drop its supplementary groups: they are nobody's of the guest. */
   constructor() {
     readCapabilities();
-    this.#effective = data[0]!;
     this.#permitted = data[1]!;
+    // Another device on this thread may have put it aside.
+    this.#effective = (data[0]! | (this.#permitted & Capability.keepSetIds)) >>> 0;
     this.#inheritable = data[2]!;
     this.#effectiveHigh = data[3]!;
     this.#permittedHigh = data[4]!;
@@ -95,7 +96,7 @@ export class ThreadCredentials {
     const needed = Capability.setUid | Capability.setGid | Capability.chown | Capability.overridePermissions;
     this.canActAsOthers = geteuid?.() === 0 && (this.#effective & needed) === needed;
     this.canOpenHandles = (this.#effective & Capability.readAnything) !== 0;
-    this.#keepsSetIds = (this.#effective & Capability.keepSetIds) !== 0;
+    this.#keepsSetIds = (data[0]! & Capability.keepSetIds) !== 0;
     if (this.canActAsOthers) this.#setGroups(0);
   }
 

@@ -168,6 +168,18 @@ describe('a symbolic link', () => {
     assert.ok(world.outsideIsUntouched);
   });
 
+  test('to a file that the guest knows is not that file', () => {
+    using world = new World();
+    const { client } = world;
+    fs.writeFileSync(world.at('file'), '');
+    const { node } = client.lookup(ROOT, 'file');
+    fs.symlinkSync('file', world.at('link'));
+    assert.notEqual(client.lookup(ROOT, 'link').node, node);
+    const handle = client.opendir(ROOT);
+    const listed = client.readdirplus(ROOT, handle, 0, 4096).map(({ entry }) => entry?.node);
+    assert.equal(new Set(listed.filter((each) => each !== 0)).size, 2);
+  });
+
   test('of the kernel, as in /proc, is one as any other', () => {
     using world = new World({ directory: '/proc/self' });
     const { client } = world;
