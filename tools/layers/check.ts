@@ -10,19 +10,24 @@ import { checkSource, publishedBy } from './source.ts';
 export function checkLayers(root: string): Finding[] {
   const api = new API({ cwd: root });
   try {
-    const config = `${root}/tsconfig.json`;
-    const project = api.updateSnapshot({ openProjects: [config] }).getProject(config);
-    if (project === undefined) throw new Error(`${config} opens no project`);
-    const files = ownSources(root, project.program);
-    const doors = [...files].filter(([path]) => path.endsWith('/index.ts'));
-    const published = new Set(doors.flatMap(([path, file]) => publishedBy(path, file)));
-    return [...files].flatMap(([path, file]) => [
-      ...checkSource(path, file, published),
-      ...checkPromises(path, file, project.checker),
-    ]);
+    return checkProject(api, root);
   } finally {
     api.close();
   }
+}
+
+/** As `checkLayers`, by a compiler that is there already: starting one takes most of the time that a small project does. */
+export function checkProject(api: API, root: string): Finding[] {
+  const config = `${root}/tsconfig.json`;
+  const project = api.updateSnapshot({ openProjects: [config] }).getProject(config);
+  if (project === undefined) throw new Error(`${config} opens no project`);
+  const files = ownSources(root, project.program);
+  const doors = [...files].filter(([path]) => path.endsWith('/index.ts'));
+  const published = new Set(doors.flatMap(([path, file]) => publishedBy(path, file)));
+  return [...files].flatMap(([path, file]) => [
+    ...checkSource(path, file, published),
+    ...checkPromises(path, file, project.checker),
+  ]);
 }
 
 function ownSources(root: string, program: Program): Map<string, SourceFile> {

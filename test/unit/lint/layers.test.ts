@@ -2,9 +2,13 @@ import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { test } from 'node:test';
-import { checkLayers } from '../../../tools/layers/check.ts';
+import { after, test } from 'node:test';
+import { API } from 'typescript/unstable/sync';
+import { checkProject } from '../../../tools/layers/check.ts';
 import { checkText } from '../../../tools/layers/words.ts';
+
+const compiler = new API({ cwd: tmpdir() });
+after(() => compiler.close());
 
 const compilerOptions = {
   target: 'es2024',
@@ -40,7 +44,7 @@ function rulesBroken(planted: Record<string, string>): string[] {
       mkdirSync(dirname(join(root, path)), { recursive: true });
       writeFileSync(join(root, path), text);
     }
-    return checkLayers(root).map(({ path, line, rule }) => `${path}:${line} ${rule}`);
+    return checkProject(compiler, root).map(({ path, line, rule }) => `${path}:${line} ${rule}`);
   } finally {
     rmSync(root, { recursive: true });
   }
