@@ -94,7 +94,14 @@ export class Instance implements BackEnd, Disposable {
 
   stopRing(_session: Session, ring: Ring): void {
     if (!this.#rings.isRunning(ring.index)) return;
-    this.#driver.remember(this.#rings.settleAndStop(ring));
+    const stop = this.#rings.settleAndStop(ring);
+    this.#driver.remember(stop);
+    const { settleMilliseconds = 0 } = this.#device;
+    if (stop !== undefined && stop.parked.length > 0 && settleMilliseconds > 0 && !ring.mayLeaveInflight)
+      this.#log(
+        `Queue ${ring.index} stopped with ${stop.parked.length} requests that were not answered within ` +
+          `${settleMilliseconds} ms: they go on where this device's state does`,
+      );
     if (this.#rings.running === 0) this.#suspend();
   }
 

@@ -150,8 +150,10 @@ test('stopping waits for answers under way, unless the ring may leave them to th
   };
   const waited = wait(false);
   assert.ok(waited >= 59, `${waited} ms`);
+  assert.match(f.log.splice(0).join(), /Queue 0 stopped with 1 requests that were not answered within 60 ms/);
   const left = wait(true);
   assert.ok(left < 30, `${left} ms`);
+  assert.deepEqual(f.log, []);
 });
 
 test('rings that stop together wait for answers once', () => {
