@@ -48,7 +48,10 @@ export function addProbeCommand(program: Command): void {
     )
     .option('--deadline <time>', 'longest wait for one answer', parseMilliseconds, 2_000)
     .option('--deep', 'take the device over and try a migration with it: not while a guest uses it')
-    .option('--json', 'one JSON object instead of the report')
+    .option(
+      '--json',
+      'one JSON object instead of the report: {"socket", "asked", "type", "features", "protocolFeatures", "queues", "memorySlots", "config", "migration", "trial", "findings", "requests"}',
+    )
     .addHelpText('after', HELP);
   command.action((socket: string, flags: ProbeFlags) => {
     const { type } = flags;

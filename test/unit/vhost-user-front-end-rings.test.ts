@@ -66,6 +66,22 @@ describe('rings', () => {
       }
     });
 
+  test('stop all of them, though one says what cannot be true', () => {
+    using pair = new Pair();
+    const ram = pair.share();
+    for (let ring = 0; ring < 3; ring++) pair.ring(ram);
+    pair.answerStart(3);
+    pair.frontEnd.start();
+    pair.asked();
+    pair.ack(18, 18, 18);
+    for (const [ring, base] of [0, 7, 0].entries()) pair.answer(11, ints(ring, base));
+    assert.throws(() => pair.frontEnd.stop(), {
+      code: 'ERR_BAD_REPLY',
+      message: /Ring 1 cannot have stopped at 0x7/,
+    });
+    assert.deepEqual(names(pair.asked()).slice(3), Array(3).fill('GET_VRING_BASE'));
+  });
+
   test('of another kind than was agreed on do not start', () => {
     using pair = new Pair();
     pair.ring(pair.share(), 'packed');

@@ -133,6 +133,7 @@ describe('memory', () => {
     const asked = pair.asked();
     const offset = high.userAddress - high.guestAddress;
     assert.equal(sent(asked, 'SET_VRING_ADDR', 8), high.guestAddress + offset);
+    assert.throws(() => pair.frontEnd.removeMemory(high), { code: 'ERR_REGION_IN_USE' });
     pair.ack(38);
     pair.frontEnd.removeMemory(low);
     const [removal] = pair.asked();

@@ -161,8 +161,21 @@ export class FrontEnd implements Disposable {
     this.#log = this.#log.renewed(channel, memory.end);
   }
 
-  /** Take a region back, in which no ring and no request in flight may lie. Rings may run. */
+  /**
+   * Take a region back. Rings may run, but neither they nor requests in flight may lie in it. Throws `ERR_REGION_IN_USE`
+   * for a ring; requests are the caller's business.
+   */
   removeMemory(region: SharedRegion): void {
+    const { guestAddress, size } = region;
+    const inside = (address: number) => address >= guestAddress && address < guestAddress + size;
+    const ring = this.#rings.find(
+      ({ started, queue }) => started && Object.values(queue.addresses).some(inside),
+    );
+    if (ring !== undefined)
+      throw new FerryError(
+        'ERR_REGION_IN_USE',
+        `Ring ${ring.index} runs in the region that is to be taken back`,
+      );
     this.#connection.memory.remove(region);
   }
 
@@ -222,11 +235,21 @@ export class FrontEnd implements Disposable {
     this.ping();
   }
 
-  /** Stop every ring. Afterwards the device is suspended: its state can be saved or loaded, or the rings restarted. */
+  /**
+   * Stop every ring. Afterwards the device is suspended: its state can be saved or loaded, or the rings restarted. Where
+   * an answer cannot be true the other rings are stopped all the same, before that is thrown.
+   */
   stop(): void {
     const { messages } = this.#connection;
     for (const ring of this.#rings) messages.enable(ring, 0);
-    for (const ring of this.#rings) messages.stop(ring);
+    const failures: unknown[] = [];
+    for (const ring of this.#rings)
+      try {
+        messages.stop(ring);
+      } catch (error) {
+        failures.push(error);
+      }
+    if (failures.length > 0) throw failures[0];
   }
 
   /** Disable a ring, which then serves nothing, or enable it again, while it stays started. */
