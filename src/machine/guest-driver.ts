@@ -1,5 +1,6 @@
 import { FerryError } from '../errors.ts';
 import {
+  FRONT_END_PROTOCOL_FEATURES,
   FrontEnd,
   type FrontEndOptions,
   GuestRam,
@@ -103,7 +104,8 @@ export abstract class GuestDriver implements QueueOwner, Disposable {
    * `ERR_NOT_OFFERED` where it lacks what the queues need.
    */
   prepareBackEnd(path: string, options?: FrontEndOptions): FrontEnd {
-    const frontEnd = FrontEnd.connect(path, { features: this.#wanted, ...options });
+    const protocolFeatures = this.#keepsInflight ? { protocolFeatures: FRONT_END_PROTOCOL_FEATURES } : {};
+    const frontEnd = FrontEnd.connect(path, { features: this.#wanted, ...protocolFeatures, ...options });
     try {
       this.#refuseMissing(frontEnd);
       frontEnd.shareMemory(this.ram);

@@ -10,7 +10,7 @@ export type Waiting = 'blocking' | 'spinning';
 
 /** What a queue needs to know about the driver that it belongs to. */
 export interface QueueOwner {
-  readonly frontEnd: FrontEnd;
+  readonly frontEnd: Pick<FrontEnd, 'kick' | 'waitForCall' | 'waitForCalls' | 'serveRequests'>;
   readonly waiting: Waiting;
   /** Longest wait for an answer, in milliseconds. */
   readonly deadline: number;

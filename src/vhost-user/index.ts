@@ -1,4 +1,4 @@
-/** vhost-user, both ends: the session of a back end, and a front end. */
+/** vhost-user, both ends: the session of a back end, a front end, and what back ends say about themselves. */
 
 export { SERVED_PROTOCOL_FEATURES } from './back-end/rules.ts';
 export { BackEndSession, type BackEndSessionOptions } from './back-end/session.ts';

@@ -2,7 +2,7 @@
  * The far end of a front end's socket, on a thread of its own because the front end blocks: reads requests up to a
  * certain one, closes what came with them, and hangs up. The answers lie in the socket already.
  */
-import { workerData } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { closeAll, Fd, receiveMessage } from '../../src/sys/index.ts';
 import { Slot } from './hang-up.ts';
 
@@ -32,6 +32,7 @@ function readUntil(socket: Fd, request: number, times: number): void {
   }
 }
 
+parentPort?.postMessage('ready');
 for (;;) {
   Atomics.wait(words, Slot.turn, 0);
   if (Atomics.load(words, Slot.turn) < 0) break;

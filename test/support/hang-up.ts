@@ -13,9 +13,9 @@ export class HangUp implements AsyncDisposable {
     execArgv: ['--conditions=ferry-source'],
   });
 
-  /** The thread has to run before anybody blocks for it. */
+  /** The thread has to have loaded all it needs before anybody blocks for it, or counts descriptors. */
   async begin(): Promise<void> {
-    await once(this.#worker, 'online');
+    await once(this.#worker, 'message');
   }
 
   /** Close `far`, which is taken over, once `request` has been read from it for the `times`th time. */

@@ -56,6 +56,14 @@ describe('the opening', () => {
     assert.equal(frontEnd.features & VirtioFeature.LOG_ALL, 0n);
   });
 
+  test('leaves requests in flight to nobody, unless it is told to', () => {
+    const inflight = ProtocolFeature.GET_VRING_BASE_INFLIGHT;
+    using plain = new Pair(PLAIN | inflight);
+    assert.equal(plain.frontEnd.has('GET_VRING_BASE_INFLIGHT'), false);
+    using told = new Pair(PLAIN | inflight, { protocolFeatures: FRONT_END_PROTOCOL_FEATURES });
+    assert.equal(told.frontEnd.has('GET_VRING_BASE_INFLIGHT'), true);
+  });
+
   test('goes over a socket that was inherited, by its number', () => {
     const [near, far] = createSocketPair('front end');
     using _far = far;

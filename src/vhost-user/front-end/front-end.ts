@@ -1,7 +1,7 @@
 import { FerryError } from '../../errors.ts';
 import { connectUnix, Fd, signalEventfd } from '../../sys/index.ts';
 import type { DriverQueue } from '../../virtio/index.ts';
-import { FrontEndRequest, type ProtocolFeature, VirtioFeature } from '../constants.ts';
+import { FrontEndRequest, ProtocolFeature, VirtioFeature } from '../constants.ts';
 import type { Offer } from './agreement.ts';
 import { CallWait } from './call-wait.ts';
 import { readConfig, writeConfig } from './config.ts';
@@ -23,7 +23,10 @@ import { addStatus, DeviceStatus, readStatus, writeStatus } from './status.ts';
 export interface FrontEndOptions {
   /** Virtio feature bits to accept; by default those of the transport, split rings only. */
   readonly features?: bigint;
-  /** Protocol feature bits to accept; by default all that this front end serves. */
+  /**
+   * Protocol feature bits to accept; by default all that this front end serves but GET_VRING_BASE_INFLIGHT, which leaves
+   * requests to whoever has the inflight region.
+   */
   readonly protocolFeatures?: bigint;
   /** Whose order of messages opens the session; `libblkio` also sets NEED_REPLY wherever it may. */
   readonly order?: NegotiationOrder;
@@ -31,6 +34,7 @@ export interface FrontEndOptions {
   readonly deadline?: number;
 }
 
+const DEFAULT_PROTOCOL_FEATURES = FRONT_END_PROTOCOL_FEATURES & ~ProtocolFeature.GET_VRING_BASE_INFLIGHT;
 const LATER_DRIVER = DeviceStatus.ACKNOWLEDGE | DeviceStatus.DRIVER | DeviceStatus.DRIVER_OK;
 
 /**
@@ -118,7 +122,7 @@ export class FrontEnd implements Disposable {
 
   /** The opening of a session in the order that the options name; then a reset, as at power-on. */
   negotiate(): void {
-    const { features = TRANSPORT_FEATURES, protocolFeatures = FRONT_END_PROTOCOL_FEATURES } = this.#options;
+    const { features = TRANSPORT_FEATURES, protocolFeatures = DEFAULT_PROTOCOL_FEATURES } = this.#options;
     this.#connection.open({ features, protocolFeatures });
     this.reset();
   }
