@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { differenceOf, handleOf } from '../../src/devices/fs/directory/state/identity.ts';
 import { FsRefusal } from '../../src/devices/fs/state/errors.ts';
 import { Errno } from '../../src/sys/index.ts';
 import { behindInode, descriptors, Folder, load, SharedWorld, save, textIn } from './fs-share-support.ts';
@@ -169,6 +170,28 @@ describe('a file that', () => {
     assert.equal(loaded.share.files.get(guest.file.handle)!.fd, -1);
     assert.ok(loaded.share.files.get(guest.other.handle)!.fd >= 0);
   });
+});
+
+test('where a file system keeps no time of birth, its own handle tells a file from a later one with its number', () => {
+  const file = {
+    ...{ inoLow: 12, inoHigh: 1, mode: 0o100644, rdev: 0, size: 0, mtime: 5, mtimeNanos: 6 },
+    ...{ btime: 0, btimeNanos: 0, handle: new Uint8Array([1, 0, 0, 0, 12, 7]) },
+  };
+  const later = { ...file, handle: new Uint8Array([1, 0, 0, 0, 12, 8]) };
+  const bare = { ...file, handle: new Uint8Array(0) };
+  assert.equal(differenceOf(file, file, 'inode'), undefined);
+  assert.match(
+    differenceOf(later, file, 'inode')!,
+    /^found inode 4294967308 with file handle 010000000c08, expected the one with 010000000c07$/,
+  );
+  assert.equal(differenceOf(bare, file, 'inode'), undefined);
+  assert.equal(differenceOf(later, file, 'path'), undefined);
+  // What the kernel says
+  using folder = new Folder();
+  using world = new SharedWorld(folder);
+  folder.write('file');
+  const inode = world.lookup('file');
+  assert.ok(handleOf(inode.fd).length > 8);
 });
 
 test('another directory is refused, whatever is to be done about single files', () => {

@@ -297,6 +297,35 @@ test('a guest with more files than there are descriptors for is loaded, and its 
   }
 });
 
+test('an open file deeper than any path that was moved away is told by the end of where it was', () => {
+  using folder = new Folder();
+  using elsewhere = new Folder();
+  const world = new SharedWorld(folder);
+  using _world = world;
+  const name = 'x'.repeat(250);
+  // Deeper than PATH_MAX allows to say in one go
+  const cwd = process.cwd();
+  try {
+    process.chdir(folder.path);
+    for (let i = 0; i < 20; i++) {
+      fs.mkdirSync(name);
+      process.chdir(name);
+    }
+    fs.writeFileSync('file', 'deep');
+    const open = world.open(world.lookup(`${`${name}/`.repeat(20)}file`));
+    const saved = world.save();
+    {
+      using loaded = load(saved, folder);
+      assert.equal(textIn(loaded.share.files.get(open.handle)!.fd), 'deep');
+    }
+    fs.renameSync('file', elsewhere.at('file'));
+    const lost = world.save();
+    assert.throws(() => load(lost, folder), { message: /x\/file" is not .* could not find it/ });
+  } finally {
+    process.chdir(cwd);
+  }
+});
+
 test('a load that is given up leaves no descriptor and no file behind', () => {
   using folder = new Folder();
   folder.write('deleted', 'kept');

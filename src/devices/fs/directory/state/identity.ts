@@ -16,7 +16,7 @@ export interface FileIdentity {
   /** When the inode was made; 0 and 0 where the file system does not keep that. */
   readonly btime: number;
   readonly btimeNanos: number;
-  /** What name_to_handle_at(2) gives, type first; empty where there is none. */
+  /** What name_to_handle_at(2) gives, type first; empty where there is none, or no need of it. */
   readonly handle: Uint8Array;
 }
 
@@ -56,8 +56,8 @@ export function describedDevice(): number {
 /**
  * How sure the destination has to be that it has found the source's file:
  *
- * - `inode`: it is the very same one. Inode numbers, birth times and file handles agree, as far as both sides have them:
- *   an inode number alone is soon given to another file. Holds on one host, and on hosts with one shared file system.
+ * - `inode`: it is the very same one. Inode number and time of birth agree, or the file system's own handle where it keeps
+ *   no time of birth: an inode number alone is soon given to another file. Holds on one host, and on hosts with one shared file system.
  *   Contents are not compared: others may work on the directory at the same time.
  * - `copy`: it is a good copy. Size, and time of the last change to the contents, agree for regular files; the device
  *   number for device nodes. For a folder that is replicated file by file, where inodes differ.

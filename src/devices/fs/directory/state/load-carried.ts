@@ -15,7 +15,7 @@ import { FsRefusal } from '../../state/errors.ts';
 import type { RecordFields } from '../../state/record-fields.ts';
 import { FileType } from '../../tree/inode.ts';
 import { HostInode } from '../inode.ts';
-import { decodeNanos } from './load-inodes.ts';
+import { decodeNanos, tooManyFiles } from './load-inodes.ts';
 import type { IncomingFile, LoadedShare, MadeFile } from './loaded-share.ts';
 import { makeNameless } from './nameless.ts';
 import { dropInherited } from './settle.ts';
@@ -53,11 +53,7 @@ function decodeTarget(fields: RecordFields, type: number): Uint8Array {
 
 function make({ share }: LoadedShare, node: number, file: IncomingFile, target: Uint8Array): HostInode {
   const { inodes, root } = share;
-  if (!inodes.hasRoom)
-    throw new FsRefusal(
-      'ERR_FS_LIMIT',
-      'There are more files without a name in the state than this process has descriptors for: raise its limit on open files',
-    );
+  if (!inodes.hasRoom) throw tooManyFiles();
   const { mode, rdev, size } = file.identity;
   const fd = makeNameless(inodes.descriptor(root), { mode, rdev, size, target });
   if (fd < 0) throw cannot(file, 'made', -fd);

@@ -1,4 +1,5 @@
 import { closeFile, errnoName, openBeneath, statusOf } from '../../../../sys/index.ts';
+import { FsRefusal } from '../../state/errors.ts';
 import { refuseName } from '../../state/load-tree.ts';
 import type { RecordFields } from '../../state/record-fields.ts';
 import { FileType } from '../../tree/inode.ts';
@@ -180,9 +181,18 @@ function keep(
   const inode = new HostInode(node, generation);
   inode.lookups = lookups;
   const { hasRoom } = inodes;
-  inodes.restore(inode, hasRoom ? fd : -1);
   if (!hasRoom) closeFile(fd);
+  if (!hasRoom && parent === undefined) throw tooManyFiles();
+  inodes.restore(inode, hasRoom ? fd : -1);
   if (parent !== undefined) inodes.placeByName(inode, parent, name);
+}
+
+/** The error for files that have to be held by a descriptor, because nothing would lead to them again. */
+export function tooManyFiles(): FsRefusal {
+  return new FsRefusal(
+    'ERR_FS_LIMIT',
+    'The guest refers to more files without a name than this process has descriptors for: raise its limit on open files',
+  );
 }
 
 /** Keep what the guest refers to, so that it can give it back; every other request about it is answered ESTALE. */

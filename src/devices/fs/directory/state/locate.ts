@@ -1,10 +1,11 @@
 import { readlinkSync } from 'node:fs';
+import { asError } from '../../../../errors.ts';
 import { closeFile, fileStatus, openBeneath, statusAt, statusOf } from '../../../../sys/index.ts';
 import { FileType } from '../../tree/inode.ts';
 import type { HostInode } from '../inode.ts';
 import { HOLD } from '../inode-table.ts';
 import type { Share } from '../share.ts';
-import { nameAddress } from './names.ts';
+import { nameAddress, PATH_LENGTH } from './names.ts';
 import { OtherNames } from './other-names.ts';
 import { Place } from './sections.ts';
 
@@ -77,6 +78,7 @@ export class Locator {
     const rootFd = this.#share.inodes.descriptor(this.#share.root);
     const root = linkTarget(rootFd);
     const path = linkTarget(fd);
+    if (root === undefined || path === undefined) return false;
     const length = root.length === 1 ? 0 : root.length;
     if (path[length] !== SLASH || !path.subarray(0, length).equals(root.subarray(0, length))) return false;
     const name = path.toString('latin1', length + 1);
@@ -89,13 +91,19 @@ export class Locator {
   }
 
   #missing(inode: HostInode, place: Place): Place {
-    this.name = knownPath(inode);
+    this.name = knownPath(inode).slice(-PATH_LENGTH);
     return place;
   }
 }
 
-function linkTarget(fd: number): Buffer {
-  return readlinkSync(`/proc/self/fd/${fd}`, { encoding: 'buffer' });
+/** By which path the kernel knows what `fd` is open on; undefined where it is too long to be told. */
+function linkTarget(fd: number): Buffer | undefined {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`, { encoding: 'buffer' });
+  } catch (error) {
+    if ((asError(error) as NodeJS.ErrnoException).code === 'ENAMETOOLONG') return undefined;
+    throw error;
+  }
 }
 
 /** Components of a path that is shown. */

@@ -85,8 +85,12 @@ function putInode(
   batch.name(name);
 }
 
-/** By which the file system itself tells the file; what was kept when the descriptor was closed does as well. */
-function fileHandle({ fd, fileHandle: kept }: HostInode): Uint8Array {
+/**
+ * By which the file system itself tells a file from others. It is asked only where it keeps no time of birth: that does
+ * as well, and asking takes time while the guest stands still. What was kept when a descriptor was closed will do.
+ */
+function fileHandle({ fd, fileHandle: kept, btime, btimeNanos }: HostInode): Uint8Array {
+  if (btime !== 0 || btimeNanos !== 0) return NONE;
   return fd >= 0 || kept === undefined ? handleOf(fd) : kept.subarray(HANDLE_LENGTH);
 }
 

@@ -10,7 +10,7 @@
  *               that it is in (child) or 0, u64 inode number that the guest was told; its identity: u64 inode number,
  *               u32 type and permissions as st_mode, u32 what a device node stands for, u64 size, i64 and u32 each: time
  *               of the last change to the contents, time of birth and their nanoseconds (0 and 0: not known);
- *               u8 length and bytes of the file handle, type first (0: not known);
+ *               u8 length and bytes of the file handle, type first (0: not known, or no need of it);
  *               u32 length and bytes of the name (child), of the path beneath the directory (path), of the path last
  *               known (carried, gone, lost), otherwise 0. A directory comes before what is in it, the root before all
  *   carried     files that go with their contents, once each: u64 node id, u32 uid, u32 gid, i64 and u32 time of the last

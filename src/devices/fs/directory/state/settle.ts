@@ -20,6 +20,8 @@ export function settleCarried(state: LoadedShare): void {
   state.share.setup.credentials.keepSetIds(true);
   for (const made of state.made.values()) {
     const fd = state.share.inodes.descriptor(made.inode);
+    // Nothing refers to it, and it is gone again.
+    if (fd < 0) continue;
     const isLink = made.inode.type === FileType.symlink;
     const { mode } = made.file.identity;
     // A change of owner takes setuid bits away.
