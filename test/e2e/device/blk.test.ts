@@ -168,6 +168,23 @@ for (const [what, packed, options] of [
     });
   });
 
+describe('the dirty log', () => {
+  for (const options of [[], ['--direct']])
+    it(`has every page that a read has put there ${options.join()}`, async () => {
+      using folder = place();
+      await using blk = await launchBlk(['--path', folder.image, ...options]);
+      using session = new BlkSession();
+      session.connect(blk.socket);
+      session.frontEnd.startLogging();
+      session.frontEnd.collectDirty();
+      const { byteOffset } = session.read(0, 16 * BLOCK);
+      const dirty = session.frontEnd.collectDirty();
+      const first = (byteOffset - session.ram.bytes.byteOffset + session.ram.guestAddress) / 4096;
+      for (let page = first; page < first + 16; page++)
+        assert.ok((dirty[page >> 3]! >> (page & 7)) & 1, `page ${page - first} of the data`);
+    });
+});
+
 describe('a disk and its size', () => {
   it('tells the driver of a resize, once, and not before it runs', async () => {
     using folder = place();
