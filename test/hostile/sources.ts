@@ -15,6 +15,7 @@ const LOAD = 'hostile/state-load.test.ts';
 const SAVE = 'hostile/state-save.test.ts';
 const RINGS = 'hostile/virtqueues.test.ts';
 const BLK_RINGS = 'hostile/blk-rings.test.ts';
+const CONTAINMENT = 'unit/fs-directory-containment.test.ts';
 const FRONT_END = 'unit/vhost-user-front-end.test.ts';
 
 /** What two widely used back ends were seen to take differently: drop, exit, serve, or answer 0 and then drop. */
@@ -70,7 +71,7 @@ const vulnerabilities = {
   'CVE-2020-10726': { what: 'GET_INFLIGHT_FD again and again' },
   'CVE-2020-14374': {
     what: 'descriptors that change while they are read',
-    tested: ['fuzz/virtqueue.test.ts', /whoever writes to it meanwhile/],
+    tested: ['fuzz/virtqueue.test.ts', /memory that another thread keeps changing/],
   },
   'CVE-2021-3839': { what: 'SET_INFLIGHT_FD for more queues than there are' },
   'CVE-2022-0669': { what: 'more descriptors than GET_ or SET_INFLIGHT_FD have' },
@@ -86,9 +87,18 @@ const vulnerabilities = {
   'CVE-2026-5761': { what: 'a report of zones that takes all memory', tested: [BLK_RINGS, /ZONE_REPORT/] },
   'CVE-2024-8612': { what: 'a used length beyond what was written' },
   'CVE-2021-3544': { what: 'resources and lengths of a gpu', inapplicable: NO_GPU },
-  'CVE-2020-35517': { what: 'device nodes made in a shared directory' },
-  'CVE-2020-10717': { what: 'files opened until descriptors run out' },
-  'CVE-2022-0358': { what: 'a set-group-id bit on a file that a guest makes' },
+  'CVE-2020-35517': {
+    what: 'device nodes made in a shared directory',
+    tested: [CONTAINMENT, /a device node.* is never opened/],
+  },
+  'CVE-2020-10717': {
+    what: 'files opened until descriptors run out',
+    tested: [CONTAINMENT, /opens too many files/],
+  },
+  'CVE-2022-0358': {
+    what: 'a set-group-id bit on a file that a guest makes',
+    tested: [CONTAINMENT, /setgid/],
+  },
   'log assertion': {
     what: 'a write beyond the end of the log',
     tested: [RINGS, /a log shorter than memory/],
