@@ -27,6 +27,12 @@ export const addMemReg: RequestTable = {
       fds: ['ram'],
     },
     {
+      name: 'ends beyond 2^53',
+      before: 'negotiated',
+      payload: regionBytes(2n ** 53n - 4096n, 8192),
+      fds: ['ram'],
+    },
+    {
       name: 'its user address wraps',
       before: 'negotiated',
       payload: regionBytes(0, 8192, 2n ** 64n - 4096n),
