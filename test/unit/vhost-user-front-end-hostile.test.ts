@@ -412,7 +412,7 @@ for (const via of ['pipe', 'socketpair'] as const)
       stage.prepare(SAVING);
       stage.answer([{ id: 42, kind: 'state', payload: u64(0x100) }]);
       hangUp.at(42, 1, stage.far);
-      const save = () => void stage.frontEnd.saveState(() => undefined, { via, stall: LONGEST });
+      const save = () => void stage.frontEnd.saveState(() => undefined, { via, stall: 2_000 });
       assert.equal(codeOf(save), 'ERR_DISCONNECTED');
       hangUp.done();
     });

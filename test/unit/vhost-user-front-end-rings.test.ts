@@ -280,6 +280,9 @@ describe('a back end that comes back', () => {
     const silent = createSocketPair('silent');
     using _far = silent[1];
     assert.throws(() => pair.frontEnd.reconnect(silent[0]), { code: 'ERR_DEADLINE' });
+    const half = again(TRANSPORT_FEATURES);
+    pair.ack(37, 2);
+    assert.throws(() => pair.frontEnd.reconnect(half), { code: 'ERR_DEADLINE', message: /SET_VRING_ADDR/ });
     const whole = again(TRANSPORT_FEATURES);
     pair.ack(37);
     pair.answerStart();

@@ -1,9 +1,8 @@
 import { FerryError } from '../../errors.ts';
-import { connectUnix, Fd, signalEventfd } from '../../sys/index.ts';
+import { connectUnix, Fd } from '../../sys/index.ts';
 import type { DriverQueue } from '../../virtio/index.ts';
 import { FrontEndRequest, ProtocolFeature, VirtioFeature } from '../constants.ts';
 import type { Offer } from './agreement.ts';
-import { CallWait } from './call-wait.ts';
 import { readConfig, writeConfig } from './config.ts';
 import { Connection } from './connection.ts';
 import { loadDeviceState, saveDeviceState, type TransferOptions } from './device-state.ts';
@@ -16,7 +15,7 @@ import {
   type NegotiationOrder,
   TRANSPORT_FEATURES,
 } from './negotiation.ts';
-import { FrontEndRing } from './rings.ts';
+import { RingSet } from './ring-set.ts';
 import { addStatus, DeviceStatus, readStatus, writeStatus } from './status.ts';
 
 /** What a front end asks for; what it gets is the part of it that the back end offers. */
@@ -48,8 +47,7 @@ const LATER_DRIVER = DeviceStatus.ACKNOWLEDGE | DeviceStatus.DRIVER | DeviceStat
  */
 export class FrontEnd implements Disposable {
   readonly #options: FrontEndOptions;
-  readonly #rings: FrontEndRing[] = [];
-  readonly #wait = new CallWait();
+  readonly #rings = new RingSet();
   #connection: Connection;
   #log: SharedLog | undefined;
   #inflight: InflightRegion | undefined;
@@ -170,16 +168,7 @@ export class FrontEnd implements Disposable {
    * for a ring; requests are the caller's business.
    */
   removeMemory(region: SharedRegion): void {
-    const { guestAddress, size } = region;
-    const inside = (address: number) => address >= guestAddress && address < guestAddress + size;
-    const ring = this.#rings.find(
-      ({ started, queue }) => started && Object.values(queue.addresses).some(inside),
-    );
-    if (ring !== undefined)
-      throw new FerryError(
-        'ERR_REGION_IN_USE',
-        `Ring ${ring.index} runs in the region that is to be taken back`,
-      );
+    this.#rings.refuseWithin(region);
     this.#connection.memory.remove(region);
   }
 
@@ -215,25 +204,18 @@ export class FrontEnd implements Disposable {
    * for a split queue, 32 for a packed one; by default where the device has finished. Returns the ring's index.
    */
   addRing(queue: DriverQueue, base?: number): number {
-    const index = this.#rings.length;
-    this.#rings.push(new FrontEndRing(index, queue, base));
-    return index;
+    return this.#rings.add(queue, base);
   }
 
   /** Start every ring, with dirty logging when that is on. Returns when the back end has answered once more. */
   start(): void {
-    const { agreement, channel, memory, messages } = this.#connection;
+    const { agreement, channel, memory } = this.#connection;
     if (memory.regions.length === 0)
       throw new FerryError('ERR_NO_MEMORY', 'Rings can only be started once memory is shared');
-    if (this.#rings.length > (this.maxQueues ?? Infinity))
-      throw new FerryError(
-        'ERR_TOO_MANY_RINGS',
-        `${this.#rings.length} rings cannot be started, the back end has ${this.maxQueues}`,
-      );
+    this.#rings.refuseMoreThan(this.maxQueues);
     this.#sendFeatures();
     if (agreement.has('STATUS')) addStatus(channel, DeviceStatus.FEATURES_OK);
-    for (const ring of this.#rings) messages.start(ring, this.#log !== undefined);
-    for (const ring of this.#rings) messages.enable(ring, 1);
+    this.#rings.start(this.#connection, this.#log !== undefined);
     if (agreement.has('STATUS')) addStatus(channel, LATER_DRIVER);
     // Where nothing is acknowledged this is what shows that the back end took it all
     this.ping();
@@ -244,31 +226,22 @@ export class FrontEnd implements Disposable {
    * an answer cannot be true the other rings are stopped all the same, before that is thrown.
    */
   stop(): void {
-    const { messages } = this.#connection;
-    for (const ring of this.#rings) messages.enable(ring, 0);
-    const failures: unknown[] = [];
-    for (const ring of this.#rings)
-      try {
-        messages.stop(ring);
-      } catch (error) {
-        failures.push(error);
-      }
-    if (failures.length > 0) throw failures[0];
+    this.#rings.stop(this.#connection);
   }
 
   /** Disable a ring, which then serves nothing, or enable it again, while it stays started. */
   enable(index: number, enabled: boolean): void {
-    this.#connection.messages.enable(this.#ring(index), enabled ? 1 : 0);
+    this.#connection.messages.enable(this.#rings.at(index), enabled ? 1 : 0);
   }
 
   /** Where ring `index` goes on, as `stop` learned it. */
   base(index: number): number {
-    return this.#ring(index).base;
+    return this.#rings.at(index).base;
   }
 
   /** Tell the device that ring `index` has something new. */
   kick(index: number): void {
-    signalEventfd(this.#rings[index]!.kick.number);
+    this.#rings.kick(index);
   }
 
   /**
@@ -277,12 +250,12 @@ export class FrontEnd implements Disposable {
    * ring up.
    */
   waitForCall(index: number, milliseconds: number): boolean {
-    return this.#wait.wait(this.#rings, index, 1, this.#connection, milliseconds);
+    return this.#rings.wait(index, 1, this.#connection, milliseconds);
   }
 
   /** As `waitForCall`, for the call of any of `count` rings from `first`. */
   waitForCalls(first: number, count: number, milliseconds: number): boolean {
-    return this.#wait.wait(this.#rings, first, count, this.#connection, milliseconds);
+    return this.#rings.wait(first, count, this.#connection, milliseconds);
   }
 
   /** Serve what the back end requested until now, without waiting: for drivers that never sleep. */
@@ -346,10 +319,9 @@ export class FrontEnd implements Disposable {
 
   /**
    * Go on with a back end that died or hung up and is back, at a path or over a socket that is taken over: the same
-   * features, memory,
-   * log and inflight region, each ring where the device had finished. Rings that ran are started. Requests that the back
-   * end had taken are found again through the inflight region; without one it takes up what lies behind its last answer.
-   * Throws `ERR_FEATURES_LOST` where it came back with less, and may be called again after any failure.
+   * features, memory, log and inflight region, each ring where the device had finished. Rings that ran are started.
+   * Requests that the back end had taken are found again through the inflight region; without one it takes up what lies
+   * behind its last answer. Throws `ERR_FEATURES_LOST` where it came back with less, and may be called again after any failure.
    */
   reconnect(to: string | Fd): void {
     const before = this.#connection;
@@ -364,19 +336,13 @@ export class FrontEnd implements Disposable {
       throw error;
     }
     this.#configChanges += before.configChanges;
-    const running = this.#rings.filter((ring) => ring.started);
-    for (const ring of running) {
-      ring.base = ring.queue.base;
-      ring.started = false;
-    }
-    if (running.length > 0) this.start();
+    this.#rings.lose();
+    if (this.#rings.running) this.start();
   }
 
   [Symbol.dispose](): void {
-    for (const ring of this.#rings) ring[Symbol.dispose]();
-    this.#rings.length = 0;
+    this.#rings[Symbol.dispose]();
     this.#log?.[Symbol.dispose]();
-    this.#wait[Symbol.dispose]();
     this.#connection[Symbol.dispose]();
   }
 
@@ -409,13 +375,6 @@ export class FrontEnd implements Disposable {
   /** Tell the back end that logging begins or ends, rings that run included. */
   #followLog(): void {
     this.#sendFeatures();
-    for (const ring of this.#rings)
-      if (ring.started) this.#connection.messages.addresses(ring, this.#log !== undefined);
-  }
-
-  #ring(index: number): FrontEndRing {
-    const ring = this.#rings[index];
-    if (ring === undefined) throw new RangeError(`Ring ${index}, there are ${this.#rings.length}`);
-    return ring;
+    this.#rings.followLog(this.#connection, this.#log !== undefined);
   }
 }
