@@ -136,7 +136,6 @@ describe('two guests of one directory', () => {
     await client.execute('cont');
     await churn.goesOn();
     assert.equal(await file.textAt(0, 100), 'the first');
-    await kept.look();
   });
 
   it('or is an error for the guest alone, where that is asked for', async () => {

@@ -146,12 +146,32 @@ test('an open file whose last known name is gone is found by another hard link',
   const file = world.lookup('second');
   world.lookup('d/first');
   const open = world.open(file);
+  // One that nobody has open, but the guest knows of
+  folder.write('d/third');
+  fs.linkSync(folder.at('d/third'), folder.at('fourth'));
+  const known = world.lookup('fourth');
+  world.remove(folder, 'fourth');
   world.remove(folder, 'second');
   const saved = world.save();
-  assert.equal(places(saved).get(file.node), Place.child);
+  assert.deepEqual([places(saved).get(file.node), places(saved).get(known.node)], [Place.child, Place.child]);
   using loaded = load(saved, folder);
   assert.equal(textIn(loaded.share.files.get(open.handle)!.fd), 'linked');
   assert.equal(loaded.share.inodes.get(file.node)!.name, 'first');
+});
+
+test('or by one in a directory that the guest does not refer to', () => {
+  using folder = new Folder();
+  for (const name of ['d', 'd/e', 'f']) folder.mkdir(name);
+  folder.write('first', 'linked');
+  fs.linkSync(folder.at('first'), folder.at('d/e/other'));
+  using world = new SharedWorld(folder);
+  const file = world.lookup('first');
+  const open = world.open(file);
+  world.remove(folder, 'first');
+  const saved = world.save();
+  assert.equal(places(saved).get(file.node), Place.path);
+  using loaded = load(saved, folder);
+  assert.equal(textIn(loaded.share.files.get(open.handle)!.fd), 'linked');
 });
 
 test('a deleted file that is open comes with its data, its holes, its attributes', () => {

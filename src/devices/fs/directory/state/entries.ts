@@ -3,7 +3,11 @@ import { closeFile, fileScratch, OpenMode, readEntries, reopen } from '../../../
 /** Where a struct linux_dirent64 has what is used of it: u64 inode number, u64 cookie, u16 length, u8 type, name, NUL. */
 const COOKIE_AT = 8;
 const LENGTH_AT = 16;
+const TYPE_AT = 18;
 const NAME_AT = 19;
+
+const UNKNOWN = 0;
+const DIRECTORY = 4;
 
 /** One name in a directory of the host. */
 export interface HostEntry {
@@ -12,6 +16,8 @@ export interface HostEntry {
   readonly cookie: bigint;
   /** One character per byte. */
   readonly name: string;
+  /** False where it is certain that it is no directory. */
+  readonly maybeDirectory: boolean;
 }
 
 /** Everything in the directory that `fd` points at, in the host's order, `.` and `..` included; nothing if it cannot be read. */
@@ -31,6 +37,7 @@ export function* entriesOf(fd: number): Generator<HostEntry> {
           ino: bytes.readBigUInt64LE(at),
           cookie: bytes.readBigUInt64LE(at + COOKIE_AT),
           name: bytes.toString('latin1', at + NAME_AT, bytes.indexOf(0, at + NAME_AT)),
+          maybeDirectory: bytes[at + TYPE_AT] === DIRECTORY || bytes[at + TYPE_AT] === UNKNOWN,
         };
     }
   } finally {

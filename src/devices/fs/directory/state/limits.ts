@@ -1,4 +1,4 @@
-/** Names of directories that are looked at, at a save, for files whose last known name is gone. */
+/** Names that are looked at, twice at a save at most, for files whose last known name is gone. */
 export const MAX_SEARCHED_NAMES = 2 ** 20;
 
 /** Names in all listings together that go with a state; what is beyond is left to the host's own positions. */

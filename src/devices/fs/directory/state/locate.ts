@@ -58,6 +58,8 @@ export class Locator {
       this.#otherNames ??= new OtherNames(this.#share);
       for (const { directory, name } of this.#otherNames.of(inode))
         if (this.#isIn(directory, name, inode)) return Place.child;
+      if (inUse)
+        for (const path of this.#otherNames.pathsOf(inode)) if (this.#isAt(path, inode)) return Place.path;
       this.described = statusOf(fd) === 0;
     }
     return this.#missing(inode, inode.opens > 0 ? Place.lost : Place.gone);
@@ -75,18 +77,21 @@ export class Locator {
 
   /** Ask the kernel by which path it knows the open file, and look there, from the root on. */
   #hasPath(inode: HostInode, fd: number): boolean {
-    const rootFd = this.#share.inodes.descriptor(this.#share.root);
-    const root = linkTarget(rootFd);
+    const root = linkTarget(this.#share.inodes.descriptor(this.#share.root));
     const path = linkTarget(fd);
     if (root === undefined || path === undefined) return false;
     const length = root.length === 1 ? 0 : root.length;
     if (path[length] !== SLASH || !path.subarray(0, length).equals(root.subarray(0, length))) return false;
-    const name = path.toString('latin1', length + 1);
-    const found = openBeneath(rootFd, nameAddress(name), HOLD);
+    return this.#isAt(path.toString('latin1', length + 1), inode);
+  }
+
+  #isAt(path: string, inode: HostInode): boolean {
+    const { inodes, root } = this.#share;
+    const found = openBeneath(inodes.descriptor(root), nameAddress(path), HOLD);
     if (found < 0) return false;
     const same = statusOf(found) === 0 && inode.isDescribed;
     closeFile(found);
-    if (same) this.name = name;
+    if (same) this.name = path;
     return same;
   }
 
