@@ -8,7 +8,7 @@ import { createDirectoryFsDevice, type DirectoryFsDevice } from '../../src/devic
 import { encodeRequest, IN_HEADER, InHeader, Opcode, OUT_HEADER, replyRoom } from '../../src/fuse/index.ts';
 import { liveResources } from '../../src/sys/index.ts';
 import { GuestOf } from '../unit/fs-guest.ts';
-import { bend, type Known, plausible } from './fuse-requests.ts';
+import { bend, type Known, plausible, reservesMuch } from './fuse-requests.ts';
 import { fuzz } from './target.ts';
 
 const SILENT: readonly number[] = [Opcode.forget, Opcode.batchForget, Opcode.interrupt];
@@ -99,6 +99,7 @@ fuzz('fs-directory', async (loop) => {
       for (let step = 0; step < steps && !draw.ended; step++) {
         const request = plausible(knownTo(guest, place.names), draw);
         const bytes = bend(encodeRequest(request, BigInt(step) * 2n), draw);
+        if (reservesMuch(bytes)) continue;
         guest.piece = draw.pick([7, 64, 4096]);
         const room = draw.once(20) ? draw.below(200) : replyRoom(request);
         const answer = guest.send(bytes, room);

@@ -1,5 +1,12 @@
 /** FUSE requests that are plausible, and how they are bent: for any backing. */
-import { type FuseRequest, IN_HEADER, requests } from '../../src/fuse/index.ts';
+import {
+  FallocateIn,
+  type FuseRequest,
+  IN_HEADER,
+  InHeader,
+  Opcode,
+  requests,
+} from '../../src/fuse/index.ts';
 import type { Draw } from './target.ts';
 
 const NAMES = ['a', 'b', 'c', 'd', 'e'.repeat(255)];
@@ -115,4 +122,17 @@ export function bend(bytes: Uint8Array, draw: Draw): Uint8Array {
   if (bent.length >= IN_HEADER && draw.below(3) > 0)
     new DataView(bent.buffer).setUint32(0, bent.length, true);
   return bent;
+}
+
+/** The most that a fuzzed guest may reserve at one time of a file system that others need as well. */
+const MOST_RESERVED = 2 ** 24;
+
+/** Whether a request would reserve so much room that a real file system could be full of it. */
+export function reservesMuch(bytes: Uint8Array): boolean {
+  if (bytes.length < IN_HEADER + FallocateIn.size) return false;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  return (
+    view.getUint32(InHeader.offsets.opcode, true) === Opcode.fallocate &&
+    view.getBigUint64(IN_HEADER + FallocateIn.offsets.length, true) > MOST_RESERVED
+  );
 }
