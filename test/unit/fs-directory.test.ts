@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { describe, test } from 'node:test';
-import { CLIENT_FLAGS, InitFlag, requests, SetattrValid, StatxOut } from '../../src/fuse/index.ts';
+import { CLIENT_FLAGS, InitFlag, requests, SetattrValid, StatxOut, WriteFlag } from '../../src/fuse/index.ts';
 import { ROOT, World } from './fs-directory-world.ts';
 import { fails, namesIn } from './fs-guest.ts';
 import { Folder } from './fs-share-support.ts';
@@ -127,11 +127,9 @@ test('what is appended goes to the end, where others have moved it; what was map
   const { node } = client.lookup(ROOT, 'log');
   const handle = client.open(node, 1 | O_APPEND);
   fs.appendFileSync(world.at('log'), 'theirs ');
-  client.write(node, handle, 6, Buffer.from('ours'));
+  client.write(node, handle, 6, Buffer.from('ours'), 0, 1 | O_APPEND);
   assert.equal(fs.readFileSync(world.at('log'), 'utf8'), 'begin theirs ours');
-  const mapped = requests.write(node, handle, 0, Buffer.from('BEGIN'));
-  mapped.arguments[0]![20] = 1;
-  client.call(mapped);
+  client.write(node, handle, 0, Buffer.from('BEGIN'), WriteFlag.cache, 1 | O_APPEND);
   assert.equal(fs.readFileSync(world.at('log'), 'utf8'), 'BEGIN theirs ours');
 });
 

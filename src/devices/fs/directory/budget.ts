@@ -17,6 +17,11 @@ export class DescriptorBudget {
     this.soft = Math.max(this.limit - ROOM_FOR_ONE_REQUEST, this.limit / 2);
   }
 
+  /** Whether it is time to close some that are not needed now. */
+  get isTight(): boolean {
+    return this.used > this.soft || !this.hasRoom;
+  }
+
   /** Whether one more can be held. */
   get hasRoom(): boolean {
     return this.used < this.limit;

@@ -9,7 +9,7 @@ import {
 import type { RecordReader, RecordWriter } from '../../../state/index.ts';
 import { type Mapping, mapAnonymous } from '../../../sys/index.ts';
 import { type FsDeviceSettings, FuseDevice } from '../serving/fuse-device.ts';
-import { LOCK_FLAGS } from '../serving/init.ts';
+import { COMMON_OFFERS, LOCK_FLAGS } from '../serving/init.ts';
 import { cachePolicies } from './cache.ts';
 import { operations, readOnlyOperations } from './operations/table.ts';
 import type { DirectoryFsOptions } from './options.ts';
@@ -29,22 +29,7 @@ import { SECTION_ORDER } from './state/sections.ts';
  * - POSIX_ACL and SECURITY_CTX: they mean something to the host, and the guest's kernel would not go by them.
  * - DAX, passthrough, io_uring: nothing here for them to work on.
  */
-const OFFERED =
-  InitFlag.asyncRead |
-  InitFlag.atomicTruncate |
-  InitFlag.bigWrites |
-  InitFlag.readdirplus |
-  InitFlag.readdirplusAuto |
-  InitFlag.asyncDirectIo |
-  InitFlag.parallelDirectoryOperations |
-  InitFlag.maxPages |
-  InitFlag.cacheSymlinks |
-  InitFlag.submounts |
-  InitFlag.handleKillPrivilegesV2 |
-  InitFlag.setxattrExtended |
-  InitFlag.initExtended |
-  InitFlag.createSupplementaryGroup |
-  InitFlag.allowIdmap;
+const OFFERED = COMMON_OFFERS | InitFlag.submounts | InitFlag.createSupplementaryGroup;
 
 /** Flags that another device of this kind may have agreed to: also those of other cache policies. */
 const KNOWN = Object.values(cachePolicies).reduce((all, { offers }) => all | offers, OFFERED | LOCK_FLAGS);

@@ -14,8 +14,9 @@ import {
 import { FileType } from '../tree/inode.ts';
 import { equalsBytes, nameFromBytes, nameToBytes } from '../tree/name.ts';
 import type { DescriptorBudget } from './budget.ts';
+import { HeldInodes } from './held.ts';
 import { type HostIdentity, HostInode } from './inode.ts';
-import { EVICTION_STEPS, MAX_NODES } from './limits.ts';
+import { MAX_NODES } from './limits.ts';
 
 /** How an inode is held: not opened, merely pointed at; of a symbolic link itself, not what it leads to. */
 export const HOLD = OpenMode.path | OpenMode.noFollow;
@@ -46,14 +47,13 @@ export class InodeTable implements Disposable {
   readonly #privileged: boolean;
   readonly #byNode = new Map<number, HostInode>();
   readonly #byHost = new Map<number, HostInode>();
-  /** Inodes whose descriptors can be closed, in no order. */
-  readonly #seated: HostInode[] = [];
-  #hand = 0;
+  readonly #held: HeldInodes;
   #closed = 0;
 
   /** `rootFd` points at the shared directory, and belongs to the table from now on; `mount` is the same, to read from. */
   constructor(rootFd: number, mount: number, budget: DescriptorBudget, privileged: boolean) {
     this.#budget = budget;
+    this.#held = new HeldInodes(budget);
     this.#mount = mount;
     this.#privileged = privileged;
     statusOf(rootFd);
@@ -82,19 +82,8 @@ export class InodeTable implements Disposable {
 
   /** The inode of the file that `identity` names: what `fileStatus` describes, unless it is said. */
   find(identity: HostIdentity = fileStatus): HostInode | undefined {
-    const { inoLow, inoHigh, dev, btime, btimeNanos } = identity;
     let inode = this.#byHost.get(placeOf(identity));
-    while (
-      inode !== undefined &&
-      !(
-        inode.inoLow === inoLow &&
-        inode.inoHigh === inoHigh &&
-        inode.dev === dev &&
-        inode.btimeNanos === btimeNanos &&
-        inode.btime === btime
-      )
-    )
-      inode = inode.next;
+    while (inode !== undefined && !inode.is(identity)) inode = inode.next;
     return inode;
   }
 
@@ -123,14 +112,14 @@ export class InodeTable implements Disposable {
    */
   add(fd: number): HostInode {
     const inode = new HostInode(this.nextNode++, this.generation);
-    if (fd >= 0) this.#hold(inode, fd);
+    if (fd >= 0) this.#held.hold(inode, fd);
     this.#enter(inode);
     return inode;
   }
 
   /** Take in an inode that was made elsewhere, and the descriptor that points at it; -1 where there is none yet. */
   restore(inode: HostInode, fd: number): void {
-    if (fd >= 0) this.#hold(inode, fd);
+    if (fd >= 0) this.#held.hold(inode, fd);
     this.#enter(inode);
   }
 
@@ -176,28 +165,18 @@ export class InodeTable implements Disposable {
     if (!this.#byNode.delete(inode.node)) return;
     this.#leave(inode);
     if (inode.fd < 0) this.#closed--;
-    else this.#release(inode);
+    else this.#held.release(inode);
     this.displace(inode);
   }
 
-  /** Close descriptors of inodes that were not used lately, as long as too many are open. Called between requests. */
+  /** Close descriptors of inodes that were not used lately, if too many are open. Called between requests. */
   makeRoom(): void {
-    const { limit, soft } = this.#budget;
-    const goal = Math.min(soft, limit - 1);
-    for (let steps = 0; this.#budget.used > goal && steps < EVICTION_STEPS; steps++) {
-      if (this.#seated.length === 0) return;
-      this.#hand = (this.#hand + 1) % this.#seated.length;
-      const inode = this.#seated[this.#hand]!;
-      if (inode.recent) inode.recent = false;
-      else if (this.#canBeFoundAgain(inode)) {
-        this.#release(inode);
-        this.#closed++;
-      }
-    }
+    if (!this.#budget.isTight) return;
+    this.#closed += this.#held.makeRoom((inode) => this.#canBeFoundAgain(inode));
   }
 
   [Symbol.dispose](): void {
-    for (const inode of this.#byNode.values()) if (inode.fd >= 0) this.#release(inode);
+    for (const inode of this.#byNode.values()) if (inode.fd >= 0) this.#held.release(inode);
     this.#byNode.clear();
     this.#byHost.clear();
   }
@@ -231,27 +210,6 @@ export class InodeTable implements Disposable {
     inode.next = undefined;
   }
 
-  #hold(inode: HostInode, fd: number): void {
-    inode.fd = fd;
-    inode.recent = true;
-    inode.fileHandle = undefined;
-    inode.seat = this.#seated.push(inode) - 1;
-    this.#budget.used++;
-  }
-
-  #release(inode: HostInode): void {
-    closeFile(inode.fd);
-    inode.fd = -1;
-    this.#budget.used--;
-    if (inode.seat < 0) return;
-    const last = this.#seated.pop()!;
-    if (last !== inode) {
-      this.#seated[inode.seat] = last;
-      last.seat = inode.seat;
-    }
-    inode.seat = -1;
-  }
-
   /** Whether the inode's file could be opened again; takes its file handle, if that can be used. */
   #canBeFoundAgain(inode: HostInode): boolean {
     if (statusOf(inode.fd) < 0 || fileStatus.nlink === 0) return false;
@@ -274,7 +232,7 @@ export class InodeTable implements Disposable {
     if (fd < 0) fd = this.#openByName(inode);
     if (fd < 0 && inode.fileHandle !== undefined) fd = this.#openByHandle(inode, inode.fileHandle);
     if (fd < 0) return fd === -Errno.ENFILE ? fd : -Errno.ESTALE;
-    this.#hold(inode, fd);
+    this.#held.hold(inode, fd);
     this.#closed--;
     return fd;
   }

@@ -70,13 +70,18 @@ export class HostInode implements HostIdentity {
 
   /** Whether `fileStatus` describes this file. */
   get isDescribed(): boolean {
+    return this.is(fileStatus);
+  }
+
+  /** Whether it is the file that `identity` names. */
+  is(identity: HostIdentity): boolean {
     return (
-      this.inoLow === fileStatus.inoLow &&
-      this.inoHigh === fileStatus.inoHigh &&
-      this.dev === fileStatus.dev &&
-      this.btimeNanos === fileStatus.btimeNanos &&
-      this.btime === fileStatus.btime &&
-      this.type === fileStatus.type
+      this.inoLow === identity.inoLow &&
+      this.inoHigh === identity.inoHigh &&
+      this.dev === identity.dev &&
+      this.btimeNanos === identity.btimeNanos &&
+      this.btime === identity.btime &&
+      this.type === identity.type
     );
   }
 

@@ -1,5 +1,6 @@
-import { type Exchange, Rename2In, RenameIn } from '../../../fuse/index.ts';
+import type { Exchange } from '../../../fuse/index.ts';
 import { Errno } from '../../../sys/index.ts';
+import { RenameFlag, renamePlainly, renameWithFlags } from '../serving/rename-flags.ts';
 import type { DirectoryEntry } from '../tree/directory.ts';
 import { FileType, type Inode } from '../tree/inode.ts';
 import { nameFromBytes } from '../tree/name.ts';
@@ -7,24 +8,14 @@ import { stampChanged, stampModified } from '../tree/times.ts';
 import { groupWithin } from './privileges.ts';
 import { directoryAt, noDirectoryAt, type Serving } from './serving.ts';
 
-/** Flags of renameat2(2). */
-const NO_REPLACE = 1;
-const EXCHANGE = 2;
-const WHITEOUT = 4;
-
 /** RENAME. */
 export function rename(serving: Serving, x: Exchange): number {
-  x.skip(RenameIn.size);
-  return move(serving, x, x.u64(RenameIn.offsets.newDirectory), 0);
+  return renamePlainly(serving, x, move);
 }
 
 /** RENAME2, with flags. */
 export function rename2(serving: Serving, x: Exchange): number {
-  const flags = x.u32(Rename2In.offsets.flags);
-  x.skip(Rename2In.size);
-  if (flags & ~(NO_REPLACE | EXCHANGE | WHITEOUT)) return -Errno.EINVAL;
-  if (flags & EXCHANGE && flags & (NO_REPLACE | WHITEOUT)) return -Errno.EINVAL;
-  return move(serving, x, x.u64(Rename2In.offsets.newDirectory), flags);
+  return renameWithFlags(serving, x, move);
 }
 
 function move(serving: Serving, x: Exchange, newDirectory: number, flags: number): number {
@@ -43,15 +34,15 @@ function move(serving: Serving, x: Exchange, newDirectory: number, flags: number
   if (refused !== 0 || entry?.inode === undefined) return refused;
   const inode = entry.inode;
   if (target?.inode === inode) return 0;
-  if (flags & WHITEOUT && !fileSystem.hasRoom) return -Errno.ENOSPC;
+  if (flags & RenameFlag.whiteout && !fileSystem.hasRoom) return -Errno.ENOSPC;
   fileSystem.clock.tick();
   stampModified(from, fileSystem.clock);
   stampModified(to, fileSystem.clock);
   stampChanged(inode, fileSystem.clock);
   if (target?.inode !== undefined) stampChanged(target.inode, fileSystem.clock);
-  if (flags & EXCHANGE) fileSystem.exchange(from, entry, to, target!);
+  if (flags & RenameFlag.exchange) fileSystem.exchange(from, entry, to, target!);
   else fileSystem.rename(from, entry, to, nameFromBytes(x.bytes, x.nameStart, x.nameLength), target);
-  if (flags & WHITEOUT) {
+  if (flags & RenameFlag.whiteout) {
     const whiteout = fileSystem.createInode(FileType.character, x.uid, groupWithin(from, x.gid));
     fileSystem.link(from, entry.name, whiteout);
   }
@@ -69,12 +60,12 @@ function check(
   const inode = entry?.inode;
   const other = target?.inode;
   if (inode === undefined || to.nlink === 0) return -Errno.ENOENT;
-  if (flags & NO_REPLACE && other !== undefined) return -Errno.EEXIST;
-  if (flags & EXCHANGE && other === undefined) return -Errno.ENOENT;
+  if (flags & RenameFlag.noReplace && other !== undefined) return -Errno.EEXIST;
+  if (flags & RenameFlag.exchange && other === undefined) return -Errno.ENOENT;
   if (isWithin(to, inode)) return -Errno.EINVAL;
   if (other !== undefined && isWithin(from, other))
-    return flags & EXCHANGE ? -Errno.EINVAL : -Errno.ENOTEMPTY;
-  if (other === undefined || other === inode || flags & EXCHANGE) return 0;
+    return flags & RenameFlag.exchange ? -Errno.EINVAL : -Errno.ENOTEMPTY;
+  if (other === undefined || other === inode || flags & RenameFlag.exchange) return 0;
   if (inode.directory === undefined) return other.directory === undefined ? 0 : -Errno.EISDIR;
   if (other.directory === undefined) return -Errno.ENOTDIR;
   return other.directory.size === 0 ? 0 : -Errno.ENOTEMPTY;

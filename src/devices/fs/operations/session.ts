@@ -1,5 +1,6 @@
 import { type Exchange, InitFlag, NAME_MAX, StatfsOut } from '../../../fuse/index.ts';
 import { PAGE_SIZE } from '../../../sys/index.ts';
+import { COMMON_OFFERS } from '../serving/init.ts';
 import type { Serving } from './serving.ts';
 
 /**
@@ -12,22 +13,7 @@ import type { Serving } from './serving.ts';
  * - DAX, submounts, passthrough, io_uring, supplementary groups: nothing here for them to work on.
  */
 export const OFFERED =
-  InitFlag.asyncRead |
-  InitFlag.atomicTruncate |
-  InitFlag.exportSupport |
-  InitFlag.bigWrites |
-  InitFlag.readdirplus |
-  InitFlag.readdirplusAuto |
-  InitFlag.asyncDirectIo |
-  InitFlag.parallelDirectoryOperations |
-  InitFlag.maxPages |
-  InitFlag.cacheSymlinks |
-  InitFlag.explicitInvalidateData |
-  InitFlag.handleKillPrivilegesV2 |
-  InitFlag.setxattrExtended |
-  InitFlag.initExtended |
-  InitFlag.securityContext |
-  InitFlag.allowIdmap;
+  COMMON_OFFERS | InitFlag.exportSupport | InitFlag.explicitInvalidateData | InitFlag.securityContext;
 
 /** STATFS. */
 export function statfs(serving: Serving, x: Exchange): number {

@@ -1,6 +1,3 @@
-import { batchForget, forget } from '../serving/forget.ts';
-import { destroy, init } from '../serving/init.ts';
-import { flush, getlk, interrupt, setlk, setlkw } from '../serving/lock-requests.ts';
 import { OperationTable } from '../serving/operation-table.ts';
 import type { FileSystem } from '../tree/file-system.ts';
 import { getattr, setattr, statx } from './attributes.ts';
@@ -17,21 +14,14 @@ import { getxattr, listxattr, removexattr, setxattr } from './xattrs.ts';
 
 /** The operations on a file system in memory. */
 export const operations = new OperationTable<FileSystem>({
-  batchForget,
   copyFileRange,
   copyFileRange64,
   create,
-  destroy,
   fallocate,
-  flush,
-  forget,
   fsync: sync,
   fsyncdir: sync,
   getattr,
-  getlk,
   getxattr,
-  init,
-  interrupt,
   link,
   listxattr,
   lookup,
@@ -51,8 +41,6 @@ export const operations = new OperationTable<FileSystem>({
   rename2,
   rmdir,
   setattr,
-  setlk,
-  setlkw,
   setxattr,
   statfs,
   statx,

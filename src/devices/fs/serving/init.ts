@@ -15,6 +15,22 @@ import type { Served, Serving } from './serving.ts';
 /** Flags with which locks are the device's matter and not that of the guest's kernel. */
 export const LOCK_FLAGS = InitFlag.posixLocks | InitFlag.flockLocks;
 
+/** Flags that cost nothing to agree to, whatever a file system is kept in. */
+export const COMMON_OFFERS =
+  InitFlag.asyncRead |
+  InitFlag.atomicTruncate |
+  InitFlag.bigWrites |
+  InitFlag.readdirplus |
+  InitFlag.readdirplusAuto |
+  InitFlag.asyncDirectIo |
+  InitFlag.parallelDirectoryOperations |
+  InitFlag.maxPages |
+  InitFlag.cacheSymlinks |
+  InitFlag.handleKillPrivilegesV2 |
+  InitFlag.setxattrExtended |
+  InitFlag.initExtended |
+  InitFlag.allowIdmap;
+
 /** Requests in the background before the guest's kernel holds further ones back, and before it calls itself congested. */
 const MAX_BACKGROUND = 0xffff;
 const CONGESTION = 0xbfff;

@@ -1,5 +1,8 @@
 import * as fuse from '../../../fuse/index.ts';
 import { Errno } from '../../../sys/index.ts';
+import { batchForget, forget } from './forget.ts';
+import { destroy, init } from './init.ts';
+import { flush, getlk, interrupt, setlk, setlkw } from './lock-requests.ts';
 import type { Run, Served } from './serving.ts';
 
 /** What a request and its reply have at least. */
@@ -80,8 +83,13 @@ const layouts = {
   copyFileRange64: answered(fuse.CopyFileRangeIn.size, fuse.CopyFileRangeOut.size),
 } as const satisfies Partial<Record<keyof typeof fuse.Opcode, Layout>>;
 
-/** What runs for each operation. */
-export type Runs<F extends Served> = Readonly<Record<keyof typeof layouts, Run<F>>>;
+/** What runs the same whatever a file system is kept in. */
+const common = { batchForget, destroy, flush, forget, getlk, init, interrupt, setlk, setlkw } as const;
+
+/** What runs for each operation that is not the same everywhere. */
+export type Runs<F extends Served> = Readonly<
+  Record<Exclude<keyof typeof layouts, keyof typeof common>, Run<F>>
+>;
 
 const { Opcode } = fuse;
 
@@ -95,8 +103,9 @@ export class OperationTable<F extends Served> {
     });
     // A file system without any ioctl says so with ENOTTY; to ENOSYS older kernels give way to the caller.
     byOpcode[Opcode.ioctl] = Object.freeze({ ...answered(), run: () => -Errno.ENOTTY });
+    const all: Readonly<Record<keyof typeof layouts, Run<F>>> = { ...common, ...runs };
     let name: keyof typeof layouts;
-    for (name in layouts) byOpcode[Opcode[name]] = Object.freeze({ ...layouts[name], run: runs[name] });
+    for (name in layouts) byOpcode[Opcode[name]] = Object.freeze({ ...layouts[name], run: all[name] });
     this.#byOpcode = byOpcode;
   }
 

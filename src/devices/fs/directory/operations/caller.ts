@@ -35,6 +35,8 @@ export function asCaller(
   const group = x.at === x.length ? undefined : takeGroup(x);
   if (group !== undefined && group < 0) return group;
   const { uid, gid } = x;
+  // A request before may have been one that takes setuid and setgid away; what the guest's root makes keeps them.
+  if (uid === 0) credentials.keepSetIds(true);
   const refused = credentials.become(uid, gid, group);
   if (refused < 0) return refused;
   const result = make(dir, x);

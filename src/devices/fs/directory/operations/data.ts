@@ -1,6 +1,5 @@
 import {
   CopyFileRangeIn,
-  CopyFileRangeOut,
   type Exchange,
   FallocateIn,
   LseekIn,
@@ -24,6 +23,7 @@ import {
   writeVectors,
 } from '../../../../sys/index.ts';
 import { MAX_COPY } from '../../limits.ts';
+import { answerCopied, answerCopied64 } from '../../serving/copy-requests.ts';
 import { OpenFlag } from '../../tree/handles.ts';
 import type { HostFile } from '../handles.ts';
 import { fileAt, type Serving } from './serving.ts';
@@ -133,21 +133,14 @@ export function lseek(serving: Serving, x: Exchange): number {
   return LseekOut.size;
 }
 
-/** COPY_FILE_RANGE: the reply has room for 32 bits. */
+/** COPY_FILE_RANGE. */
 export function copyFileRange(serving: Serving, x: Exchange): number {
-  const copied = copy(serving, x);
-  if (copied < 0) return copied;
-  x.put32(WriteOut.offsets.size, copied);
-  x.put32(WriteOut.offsets.size + 4, 0);
-  return WriteOut.size;
+  return answerCopied(serving, x, copy);
 }
 
 /** COPY_FILE_RANGE_64. */
 export function copyFileRange64(serving: Serving, x: Exchange): number {
-  const copied = copy(serving, x);
-  if (copied < 0) return copied;
-  x.put64(CopyFileRangeOut.offsets.bytes, copied);
-  return CopyFileRangeOut.size;
+  return answerCopied64(serving, x, copy);
 }
 
 function copy(serving: Serving, x: Exchange): number {

@@ -1,27 +1,19 @@
-import { type Exchange, Rename2In, RenameIn } from '../../../../fuse/index.ts';
-import { Errno, moveName, statusAt } from '../../../../sys/index.ts';
+import type { Exchange } from '../../../../fuse/index.ts';
+import { moveName, statusAt } from '../../../../sys/index.ts';
+import { RenameFlag, renamePlainly, renameWithFlags } from '../../serving/rename-flags.ts';
 import type { HostInode } from '../inode.ts';
 import type { Share } from '../share.ts';
 import { inodeToLose, lost } from './remove.ts';
 import { directoryAt, noDirectoryAt, type Serving } from './serving.ts';
 
-/** Flags of renameat2(2). */
-const NO_REPLACE = 1;
-const EXCHANGE = 2;
-const WHITEOUT = 4;
-
 /** RENAME. */
 export function rename(serving: Serving, x: Exchange): number {
-  x.skip(RenameIn.size);
-  return move(serving, x, x.u64(RenameIn.offsets.newDirectory), 0);
+  return renamePlainly(serving, x, move);
 }
 
 /** RENAME2, with flags. */
 export function rename2(serving: Serving, x: Exchange): number {
-  const flags = x.u32(Rename2In.offsets.flags);
-  x.skip(Rename2In.size);
-  if (flags & ~(NO_REPLACE | EXCHANGE | WHITEOUT)) return -Errno.EINVAL;
-  return move(serving, x, x.u64(Rename2In.offsets.newDirectory), flags);
+  return renameWithFlags(serving, x, move);
 }
 
 function move(serving: Serving, x: Exchange, newDirectory: number, flags: number): number {
@@ -39,9 +31,9 @@ function move(serving: Serving, x: Exchange, newDirectory: number, flags: number
   const dir = inodes.descriptor(from);
   const newDir = inodes.descriptor(to);
   if (dir < 0 || newDir < 0) return Math.min(dir, newDir);
-  const replaced = flags & EXCHANGE ? undefined : inodeToLose(share, newDir, x.nameAddress);
+  const replaced = flags & RenameFlag.exchange ? undefined : inodeToLose(share, newDir, x.nameAddress);
   // What is left in the place of the file, a device node of no device, belongs to the caller.
-  const asCaller = (flags & WHITEOUT) !== 0;
+  const asCaller = (flags & RenameFlag.whiteout) !== 0;
   if (asCaller) {
     const refused = setup.credentials.become(x.uid, x.gid, undefined);
     if (refused < 0) return refused;
@@ -50,7 +42,7 @@ function move(serving: Serving, x: Exchange, newDirectory: number, flags: number
   if (asCaller) setup.credentials.restore(x.uid, x.gid, undefined);
   if (result < 0) return result;
   const moved = placeAgain(share, newDir, to, x, x.nameStart, x.nameLength);
-  if (flags & EXCHANGE) placeAgain(share, dir, from, x, nameStart, nameLength);
+  if (flags & RenameFlag.exchange) placeAgain(share, dir, from, x, nameStart, nameLength);
   if (replaced !== undefined && replaced !== moved) lost(share, replaced);
   return 0;
 }

@@ -1,8 +1,5 @@
 import { type Exchange, OpenIn } from '../../../../fuse/index.ts';
 import { Errno } from '../../../../sys/index.ts';
-import { batchForget, forget } from '../../serving/forget.ts';
-import { destroy, init } from '../../serving/init.ts';
-import { flush, getlk, interrupt, setlk, setlkw } from '../../serving/lock-requests.ts';
 import { OperationTable, type Runs } from '../../serving/operation-table.ts';
 import { OpenFlag } from '../../tree/handles.ts';
 import type { Share } from '../share.ts';
@@ -20,21 +17,14 @@ import { fsync, fsyncdir, statfs, syncfs } from './sync.ts';
 import { getxattr, listxattr, removexattr, setxattr } from './xattrs.ts';
 
 const runs: Runs<Share> = {
-  batchForget,
   copyFileRange,
   copyFileRange64,
   create,
-  destroy,
   fallocate,
-  flush,
-  forget,
   fsync,
   fsyncdir,
   getattr,
-  getlk,
   getxattr,
-  init,
-  interrupt,
   link,
   listxattr,
   lookup,
@@ -54,8 +44,6 @@ const runs: Runs<Share> = {
   rename2,
   rmdir,
   setattr,
-  setlk,
-  setlkw,
   setxattr,
   statfs,
   statx,
