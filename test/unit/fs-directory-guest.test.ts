@@ -303,6 +303,19 @@ describe('state of the other backing', () => {
     });
 });
 
+test("what the guest's root makes keeps setgid, whatever was written before", () => {
+  using folder = new Folder();
+  using guest = mounted(folder);
+  const { client } = guest;
+  const { node } = client.mkdir(ROOT, 'd', 0o755);
+  client.setattr(node, { valid: 7, mode: 0o2775, uid: 0, gid: 100 });
+  const first = client.create(node, 'first', O_RDWR, 0o600);
+  // FUSE_WRITE_KILL_SUIDGID
+  client.write(first.entry.node, first.handle, 0, data('x'), 4);
+  assert.equal(client.create(node, 'second', O_RDWR, 0o2775).entry.mode, 0o102775);
+  assert.equal(client.mknod(node, 'third', 0o102775).mode, 0o102775);
+});
+
 test('what fcntl(2) has made of O_APPEND counts, and not what the file was opened with', () => {
   using folder = new Folder();
   using guest = mounted(folder);
