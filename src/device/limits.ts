@@ -18,3 +18,12 @@ export const ANSWER_WITHIN = 10_000;
 
 /** How long the orderly end of a device may take before its thread is ended by force, in milliseconds. */
 export const STOP_WITHIN = 5_000;
+
+/** Answers that are shown to a driver at one time, where it looks at the ring all the time. */
+export const MAX_HELD = 16;
+
+/** Bytes of a request and its answer beyond which it is shown at once. */
+export const MAX_HELD_LENGTH = 4608;
+
+/** Answers that a driver has to take without wanting to be called before several are shown to it at one time. */
+export const QUIET = 4096;

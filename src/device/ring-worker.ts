@@ -9,6 +9,7 @@ import {
 } from '../virtio/index.ts';
 import { Deferred } from './deferred.ts';
 import { type DeferredRequest, type Device, DONE, LATER, type Request } from './device.ts';
+import { MAX_HELD, MAX_HELD_LENGTH, QUIET } from './limits.ts';
 import type { RingStop } from './ring-stop.ts';
 
 interface Running {
@@ -32,6 +33,9 @@ export class RingWorker implements Request {
   #replay: ParkedRequest[] = [];
   #deferral: Deferred | undefined;
   #kicksWanted = true;
+  /** Answers that are held, and those given since the driver last wanted to be called. */
+  #held = 0;
+  #quiet = 0;
 
   constructor(queue: number, device: Device, onBroken: (message: string) => void) {
     this.queue = queue;
@@ -98,6 +102,7 @@ export class RingWorker implements Request {
         handled++;
         this.#handle(running);
       }
+      this.#flush(running);
       if (handled > 0 && this.#kicksWanted) {
         queue.disableKicks();
         this.#kicksWanted = false;
@@ -139,7 +144,7 @@ export class RingWorker implements Request {
   #handle(running: Running): void {
     const outcome = this.#device.handle(this);
     const deferral = this.#deferral;
-    if (outcome === DONE && deferral === undefined) this.#complete(running, this.#chain);
+    if (outcome === DONE && deferral === undefined) this.#hold(running);
     else if (outcome === LATER && deferral !== undefined) this.#deferral = undefined;
     else
       throw new FerryError(
@@ -157,12 +162,40 @@ export class RingWorker implements Request {
     const { queue } = ring;
     if (queue === undefined) return;
     queue.complete(chain);
-    if (queue.needsNotify()) session.notify(ring);
+    if (!queue.needsNotify()) return;
+    this.#quiet = 0;
+    session.notify(ring);
+  }
+
+  /**
+   * Answer a request, several at one time to a driver that has not wanted to be called for long: it looks at the ring all
+   * the time, and each look after a change costs both sides. A driver that sleeps is better told at once.
+   */
+  #hold(running: Running): void {
+    const { queue } = running.ring;
+    if (queue === undefined) return;
+    queue.hold(this.#chain);
+    this.#held++;
+    const large = this.readable.length + this.writable.written > MAX_HELD_LENGTH;
+    if (this.#quiet < QUIET || this.#held === MAX_HELD || large) this.#flush(running);
+  }
+
+  #flush({ session, ring }: Running): void {
+    const { queue } = ring;
+    if (queue === undefined || this.#held === 0) return;
+    this.#quiet += this.#held;
+    this.#held = 0;
+    queue.flush();
+    if (!queue.needsNotify()) return;
+    this.#quiet = 0;
+    session.notify(ring);
   }
 
   /** The driver broke the rules: its ring yields nothing until it starts anew. Anything else is the device's fault. */
-  #broken({ session, ring }: Running, error: unknown): void {
+  #broken(running: Running, error: unknown): void {
     if (!(error instanceof VirtqueueError)) throw error;
+    const { session, ring } = running;
+    this.#flush(running);
     this.#deferral = undefined;
     this.#replay = [];
     this.#onBroken(`Queue ${this.queue} is broken: ${error.message}`);

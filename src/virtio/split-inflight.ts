@@ -65,9 +65,13 @@ export class SplitInflight {
     halves[AT_LAST] = head;
   }
 
-  /** It was given back, which brought the used index to `usedIndex`. */
-  completed(head: number, usedIndex: number): void {
+  /** It was given back. */
+  clear(head: number): void {
     this.#part.bytes[this.#part.at(head)] = 0;
+  }
+
+  /** All that was given back with the used index at `usedIndex` has been cleared. */
+  commit(usedIndex: number): void {
     this.#part.halves[AT_USED] = usedIndex;
   }
 

@@ -41,6 +41,9 @@ export class SplitQueue implements Virtqueue {
   /** Whether the driver's event index may be believed: it may have passed unseen before the queue started here. */
   #eventKnown = false;
   #inFlight = 0;
+  /** Requests held since the last flush and, with an inflight region, their first descriptors. */
+  #held = 0;
+  readonly #heads: Uint16Array;
   readonly #inflight: SplitInflight | undefined;
   #broken = false;
   #log: DirtyLog | undefined;
@@ -64,6 +67,7 @@ export class SplitQueue implements Virtqueue {
     this.relocate(ring);
     this.#usedIndex = Atomics.load(this.#used, 1);
     this.#inflight = inflight && new SplitInflight(inflight, size, this.#usedIndex);
+    this.#heads = new Uint16Array(inflight === undefined ? 0 : size);
     this.unfinished = this.#inflight?.unfinished ?? [];
     this.#next = this.#inflight?.resumed
       ? (this.#usedIndex + this.unfinished.length) & 0xffff
@@ -118,9 +122,14 @@ export class SplitQueue implements Virtqueue {
   }
 
   complete(chain: DescriptorChain): void {
+    this.hold(chain);
+    this.flush();
+  }
+
+  hold(chain: DescriptorChain): void {
     const { writable, head } = chain;
     const log = this.#log;
-    if (log !== undefined) chain.writable.markTouched(log);
+    if (log !== undefined) writable.markTouched(log);
     const index = this.#usedIndex;
     const element = (index & this.#mask) * 2;
     this.#usedWords[1 + element] = head;
@@ -128,10 +137,21 @@ export class SplitQueue implements Virtqueue {
     this.#markUsed(USED_HEAD + element * 4, 8);
     this.#usedIndex = (index + 1) & 0xffff;
     this.#inFlight--;
-    this.#inflight?.complete(head);
+    if (this.#inflight !== undefined) this.#heads[this.#held] = head;
+    this.#held++;
+  }
+
+  flush(): void {
+    const held = this.#held;
+    if (held === 0) return;
+    const inflight = this.#inflight;
+    this.#held = 0;
+    if (inflight !== undefined) for (let i = 0; i < held; i++) inflight.complete(this.#heads[i]!);
     Atomics.store(this.#used, 1, this.#usedIndex);
-    this.#inflight?.completed(head, this.#usedIndex);
     this.#markUsed(2, 2);
+    if (inflight === undefined) return;
+    for (let i = 0; i < held; i++) inflight.clear(this.#heads[i]!);
+    inflight.commit(this.#usedIndex);
   }
 
   needsNotify(): boolean {

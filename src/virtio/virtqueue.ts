@@ -75,8 +75,15 @@ export interface Virtqueue {
    * process, and never completed. Throws `VirtqueueError`.
    */
   recover(chain: DescriptorChain, request: ParkedRequest): void;
-  /** Hand a finished request back to the driver: what was written is marked dirty, then the driver can see it. */
+  /** Hand a finished request back to the driver: `hold`, then `flush`. */
   complete(chain: DescriptorChain): void;
+  /**
+   * Finish a request, which the driver sees at the next `flush` at the latest: what was written is marked dirty. Several
+   * shown at one time cost a driver that looks all the time less than one after the other.
+   */
+  hold(chain: DescriptorChain): void;
+  /** Show the driver what was held. */
+  flush(): void;
   /** Whether the driver wants to be notified of what was completed since this was asked last. */
   needsNotify(): boolean;
   /** Ask the driver not to kick: the queue is looked at anyway. It may kick all the same. */
