@@ -97,6 +97,13 @@ for (const { what, from, to, device, serve, queues } of CASES)
       ]);
     });
 
+    it('has its write cache off when the guest wants that', async () => {
+      const cache = '/sys/block/vda/cache_type';
+      await sh(`echo "write through" > ${cache}; grep -q "write through" ${cache}`);
+      await sh('dd if=/dev/zero of=/dev/vda bs=4096 count=1 oflag=direct 2>/ram/dd');
+      await sh(`echo "write back" > ${cache}; grep -q "write back" ${cache}`);
+    });
+
     it('grows under the guest', async () => {
       await truncate(image, 2 * SIZE);
       assert.equal(await here.resize(), 2 * SIZE);
