@@ -8,12 +8,21 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import fc from 'fast-check';
 import { DescriptorBudget } from '../../src/devices/fs/directory/budget.ts';
 import { cachePolicies } from '../../src/devices/fs/directory/cache.ts';
 import { DirectoryFsDevice } from '../../src/devices/fs/directory/device.ts';
 import { directoryFsOptions } from '../../src/devices/fs/directory/options.ts';
 import { Share } from '../../src/devices/fs/directory/share.ts';
-import { FuseError, requests, SetattrValid } from '../../src/fuse/index.ts';
+import {
+  encodeRequest,
+  FuseError,
+  IN_HEADER,
+  OUT_HEADER,
+  replyRoom,
+  requests,
+  SetattrValid,
+} from '../../src/fuse/index.ts';
 import {
   closeFile,
   Errno,
@@ -23,6 +32,7 @@ import {
   openPath,
   ThreadCredentials,
 } from '../../src/sys/index.ts';
+import { anyRequest } from './fs-any-request.ts';
 import { ROOT, SECRET, World } from './fs-directory-world.ts';
 import { fails, GuestOf, namesIn } from './fs-guest.ts';
 import { Meddler } from './fs-meddler.ts';
@@ -306,6 +316,36 @@ describe('while others change what a name stands for', () => {
     );
     assert.ok(seen.has('ENOENT'));
   });
+});
+
+test('whatever bytes a guest sends, it is answered, and nothing outside is touched', () => {
+  const change = fc.record({ at: fc.nat(200), byte: fc.nat(255) });
+  const damage = fc.record({ changes: fc.array(change, { maxLength: 4 }), cut: fc.option(fc.nat(200)) });
+  const root = fs.lstatSync('/');
+  fc.assert(
+    fc.property(fc.array(fc.tuple(anyRequest, damage), { minLength: 20, maxLength: 120 }), (sequence) => {
+      using world = new World();
+      fs.symlinkSync(world.outside, world.at('a'));
+      fs.symlinkSync('/', world.at('b'));
+      world.client.mkdir(ROOT, 'c', 0o755);
+      for (const name of ['a', 'b', 'c']) world.client.lookup(ROOT, name);
+      for (const [request, { changes, cut }] of sequence) {
+        const whole = encodeRequest(request, 7n);
+        // The length goes with the bytes, so that it is the rest that is looked at.
+        const bytes = whole.slice(0, cut === null ? whole.length : Math.max(IN_HEADER, cut));
+        for (const { at, byte } of changes) if (at > 4 && at < bytes.length) bytes[at] = byte;
+        new DataView(bytes.buffer).setUint32(0, bytes.length, true);
+        const room = Math.max(OUT_HEADER, replyRoom(request));
+        const answer = world.guest.send(bytes, room);
+        if (answer !== undefined && answer.length > 0)
+          assert.equal(new DataView(answer.buffer).getUint32(0, true), answer.length);
+      }
+      assert.ok(world.outsideIsUntouched);
+      assert.deepEqual(fs.readdirSync(join(world.folder, '..')).sort(), ['outside', 'shared']);
+      assert.equal(fs.lstatSync('/').ino, root.ino);
+    }),
+    { numRuns: 60 },
+  );
 });
 
 describe('with few descriptors', () => {
