@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { afterEach, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import {
   createDirectoryFsDevice,
@@ -301,6 +302,23 @@ describe('state of the other backing', () => {
         { code: 'ERR_STATE_DEVICE', message: new RegExp(`state of device ${from} .*expected ${to} `) },
       );
     });
+});
+
+test('a process that may nothing special moves what a guest has made, also what it may not open by now', () => {
+  using folder = new Folder();
+  fs.chownSync(folder.path, 65534, 65534);
+  folder.write('theirs', 'x');
+  fs.chmodSync(folder.at('theirs'), 0o600);
+  const program = fileURLToPath(new URL('./fs-directory-moving-nobody.ts', import.meta.url));
+  const output = execFileSync(process.execPath, ['--conditions=ferry-source', program, folder.path], {
+    encoding: 'utf8',
+  });
+  assert.deepEqual(JSON.parse(output), {
+    deleted: ['contents', '100400'],
+    kept: ['written', '100444'],
+    removed: ['40755', '10600'],
+    names: ['kept', 'theirs'],
+  });
 });
 
 test("what the guest's root makes keeps setgid, whatever was written before", () => {

@@ -1,10 +1,20 @@
-import { Errno, errnoName, OpenMode, reopen, seekFile } from '../../../../sys/index.ts';
+import {
+  changeMode,
+  closeFile,
+  Errno,
+  errnoName,
+  fileStatus,
+  OpenMode,
+  reopen,
+  seekFile,
+  statusOf,
+} from '../../../../sys/index.ts';
 import { MAX_HANDLES } from '../../limits.ts';
 import { FsRefusal } from '../../state/errors.ts';
 import { decodeHandle, type SavedHandle, takeLocks } from '../../state/load-session.ts';
 import type { RecordFields } from '../../state/record-fields.ts';
 import { HandleKind } from '../../state/sections.ts';
-import { FileType } from '../../tree/inode.ts';
+import { FileType, PERMISSIONS } from '../../tree/inode.ts';
 import { HostDirectory, HostFile, hostFlags } from '../handles.ts';
 import type { HostInode } from '../inode.ts';
 import { MAX_LISTED_NAMES } from './limits.ts';
@@ -12,6 +22,8 @@ import type { LoadedShare } from './loaded-share.ts';
 import { knownPath } from './locate.ts';
 
 const SEEK_SET = 0;
+/** The owner reads and writes. */
+const OWNER_MAY = 0o600;
 const WORD = 2n ** 32n;
 
 /** Open the handles of a record. */
@@ -73,10 +85,26 @@ function open(state: LoadedShare, inode: HostInode, flags: number): number {
   let fd = holding < 0 ? holding : reopen(holding, flags);
   // Only the owner of a file may ask for this.
   if (fd === -Errno.EPERM && holding >= 0) fd = reopen(holding, flags & ~OpenMode.noAtime);
+  if (fd === -Errno.EACCES && holding >= 0) fd = reopenAsOwner(holding, flags);
   if (fd >= 0) return fd;
   const path = knownPath(inode);
   state.mismatch(path, `it is open in the guest and cannot be opened here: ${errnoName(-fd)}`);
   return -1;
+}
+
+/**
+ * Open a file that its owner may not open by now: who makes a file has it open, whatever its permissions are from then on.
+ * They are others for a moment, for the owner alone.
+ */
+function reopenAsOwner(holding: number, flags: number): number {
+  if (statusOf(holding) < 0) return -Errno.EACCES;
+  const mode = fileStatus.mode & PERMISSIONS;
+  if (changeMode(holding, mode | OWNER_MAY) < 0) return -Errno.EACCES;
+  const fd = reopen(holding, flags);
+  const restored = changeMode(holding, mode);
+  if (fd < 0 || restored === 0) return fd;
+  closeFile(fd);
+  return restored;
 }
 
 /** Take in the listings of a record: names are read from there until the guest begins anew. */
