@@ -35,7 +35,10 @@ export function addBlkCommand(serveCommand: Command, program: Command): void {
     .option('--blk-file <image>', 'the same, as the conventions for back-end programs call it')
     .option('--memory <size>', 'in place of a path, a disk in memory, such as 512M')
     .option('--read-only', 'the guest cannot write')
-    .option('--queues <number>', 'request queues that the guest may use, up to 64 (default: 1)')
+    .option(
+      '--queues <number>',
+      'request queues, up to 64 (default: 1); QEMU wants one for each virtual CPU unless its num-queues says less',
+    )
     .option('--queue-size <entries>', 'largest queue (default: 1024)')
     .option('--serial <text>', 'serial number, up to 20 characters (default: ferry)')
     .option('--no-discard', 'offer neither discard nor write-zeroes')
@@ -47,7 +50,11 @@ export function addBlkCommand(serveCommand: Command, program: Command): void {
     .option('--direct', "past this host's page cache (O_DIRECT)")
     .option('--cache <mode>', 'writeback (default): flushed when the guest asks; or writethrough')
     .option('--lanes <number>', 'threads that wait for the storage, up to 64 (default: 4)');
-  addServeOptions(blk, { device: 'blk', options: '--path disk.raw', qemu: 'vhost-user-blk-pci' });
+  addServeOptions(blk, {
+    device: 'blk',
+    options: '--path disk.raw',
+    qemu: 'vhost-user-blk-pci,num-queues=1',
+  });
   blk.action(async (flags: BlkFlags, command: Command) => {
     if (flags.printCapabilities === true) printDocument(BLK_CAPABILITIES);
     else if (flags.printDescriptor === true) printDocument(blkDescriptor());
