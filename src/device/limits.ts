@@ -25,5 +25,11 @@ export const MAX_HELD = 16;
 /** Bytes of a request and its answer beyond which it is shown at once. */
 export const MAX_HELD_LENGTH = 4608;
 
+/** Answers of one turn after which a driver is called anew, if it wants to be: waking one costs as much as several. */
+export const CALL_EVERY = 8;
+
+/** Bytes of a request and its answer beyond which a driver is called at once. */
+export const MAX_UNCALLED_LENGTH = 65_536;
+
 /** Answers that a driver has to take without wanting to be called before several are shown to it at one time. */
 export const QUIET = 4096;

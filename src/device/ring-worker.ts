@@ -9,7 +9,7 @@ import {
 } from '../virtio/index.ts';
 import { Deferred } from './deferred.ts';
 import { type DeferredRequest, type Device, DONE, LATER, type Request } from './device.ts';
-import { MAX_HELD, MAX_HELD_LENGTH, QUIET } from './limits.ts';
+import { CALL_EVERY, MAX_HELD, MAX_HELD_LENGTH, MAX_UNCALLED_LENGTH, QUIET } from './limits.ts';
 import type { RingStop } from './ring-stop.ts';
 
 interface Running {
@@ -33,8 +33,9 @@ export class RingWorker implements Request {
   #replay: ParkedRequest[] = [];
   #deferral: Deferred | undefined;
   #kicksWanted = true;
-  /** Answers that are held, and those given since the driver last wanted to be called. */
-  #held = 0;
+  /** Answers given in this turn. */
+  #given = 0;
+  /** Answers given until this turn since the driver last wanted to be called. */
   #quiet = 0;
 
   constructor(queue: number, device: Device, onBroken: (message: string) => void) {
@@ -102,7 +103,7 @@ export class RingWorker implements Request {
         handled++;
         this.#handle(running);
       }
-      this.#flush(running);
+      this.#endTurn(running);
       if (handled > 0 && this.#kicksWanted) {
         queue.disableKicks();
         this.#kicksWanted = false;
@@ -144,7 +145,7 @@ export class RingWorker implements Request {
   #handle(running: Running): void {
     const outcome = this.#device.handle(this);
     const deferral = this.#deferral;
-    if (outcome === DONE && deferral === undefined) this.#hold(running);
+    if (outcome === DONE && deferral === undefined) this.#give(running);
     else if (outcome === LATER && deferral !== undefined) this.#deferral = undefined;
     else
       throw new FerryError(
@@ -155,36 +156,40 @@ export class RingWorker implements Request {
 
   #answer(deferred: Deferred): void {
     this.#deferred.delete(deferred);
-    if (this.#running !== undefined) this.#complete(this.#running, deferred.chain);
-  }
-
-  #complete({ session, ring }: Running, chain: DescriptorChain): void {
-    const { queue } = ring;
-    if (queue === undefined) return;
-    queue.complete(chain);
-    if (!queue.needsNotify()) return;
-    this.#quiet = 0;
-    session.notify(ring);
+    const running = this.#running;
+    if (running === undefined) return;
+    running.ring.queue?.complete(deferred.chain);
+    this.#show(running);
   }
 
   /**
-   * Answer a request, several at one time to a driver that has not wanted to be called for long: it looks at the ring all
-   * the time, and each look after a change costs both sides. A driver that sleeps is better told at once.
+   * Give the answer to the request that was handled. A driver that sleeps is shown each at once, and called after the
+   * first and every few more: waking it costs more than a request. One that has not wanted to be called for long looks at
+   * the ring all the time; each look after a change costs both sides, so it is shown several at one time.
    */
-  #hold(running: Running): void {
+  #give(running: Running): void {
     const { queue } = running.ring;
     if (queue === undefined) return;
-    queue.hold(this.#chain);
-    this.#held++;
-    const large = this.readable.length + this.writable.written > MAX_HELD_LENGTH;
-    if (this.#quiet < QUIET || this.#held === MAX_HELD || large) this.#flush(running);
+    const length = this.readable.length + this.writable.written;
+    const looks = this.#quiet >= QUIET && length <= MAX_HELD_LENGTH;
+    if (looks) queue.hold(this.#chain);
+    else queue.complete(this.#chain);
+    const given = ++this.#given;
+    if (looks ? given % MAX_HELD === 0 : given % CALL_EVERY === 1 || length > MAX_UNCALLED_LENGTH)
+      this.#show(running);
   }
 
-  #flush({ session, ring }: Running): void {
+  #endTurn(running: Running): void {
+    if (this.#given === 0) return;
+    this.#quiet += this.#given;
+    this.#given = 0;
+    this.#show(running);
+  }
+
+  /** Show the driver what was held, and call it if it wants that. */
+  #show({ session, ring }: Running): void {
     const { queue } = ring;
-    if (queue === undefined || this.#held === 0) return;
-    this.#quiet += this.#held;
-    this.#held = 0;
+    if (queue === undefined) return;
     queue.flush();
     if (!queue.needsNotify()) return;
     this.#quiet = 0;
@@ -195,7 +200,7 @@ export class RingWorker implements Request {
   #broken(running: Running, error: unknown): void {
     if (!(error instanceof VirtqueueError)) throw error;
     const { session, ring } = running;
-    this.#flush(running);
+    this.#endTurn(running);
     this.#deferral = undefined;
     this.#replay = [];
     this.#onBroken(`Queue ${this.queue} is broken: ${error.message}`);
