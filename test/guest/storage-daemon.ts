@@ -33,6 +33,11 @@ export async function launchStorageDaemon(options: StorageDaemonOptions): Promis
     ],
     env: daemon.env,
   });
-  await waitForSocket(socket, { child });
-  return child;
+  try {
+    await waitForSocket(socket, { child });
+    return child;
+  } catch (error) {
+    await child[Symbol.asyncDispose]();
+    throw error;
+  }
 }

@@ -16,6 +16,11 @@ export async function launchVirtiofsd(options: {
     ],
     env: virtiofsd.env,
   });
-  await waitForSocket(socket, { child });
-  return child;
+  try {
+    await waitForSocket(socket, { child });
+    return child;
+  } catch (error) {
+    await child[Symbol.asyncDispose]();
+    throw error;
+  }
 }

@@ -48,15 +48,17 @@ async function launchPasst(mac: readonly number[]): Promise<Passt> {
     ],
     env: peer.env,
   });
-  await waitForSocket(socket, { child: process });
-  return {
-    socket,
-    process,
-    [Symbol.asyncDispose]: async () => {
-      await process[Symbol.asyncDispose]();
-      await rm(socket, { force: true });
-    },
+  const end = async () => {
+    await process[Symbol.asyncDispose]();
+    await rm(socket, { force: true });
   };
+  try {
+    await waitForSocket(socket, { child: process });
+    return { socket, process, [Symbol.asyncDispose]: end };
+  } catch (error) {
+    await end();
+    throw error;
+  }
 }
 
 /** Who says that it is the gateway. */

@@ -19,26 +19,28 @@ interface Pair extends AsyncDisposable {
 }
 
 async function virtiofsdPair(shared?: string): Promise<Pair> {
+  const virtiofsd = choosePeer(await testPeers(), 'virtiofsd');
+  await using stack = new AsyncDisposableStack();
   const scratch = await mkdtemp(join(tmpdir(), 'ferry-front-'));
+  stack.defer(() => rm(scratch, { recursive: true, force: true }));
   const folder = shared ?? join(scratch, 'shared');
   if (shared === undefined) await mkdir(folder);
-  const virtiofsd = choosePeer(await testPeers(), 'virtiofsd');
-  const stack = new AsyncDisposableStack();
-  stack.defer(() => rm(scratch, { recursive: true, force: true }));
   const [first, second] = [join(scratch, 'first.sock'), join(scratch, 'second.sock')];
   for (const socket of [first, second]) stack.use(await launchVirtiofsd({ virtiofsd, socket, folder }));
-  return { folder, first, second, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+  const whole = stack.move();
+  return { folder, first, second, [Symbol.asyncDispose]: () => whole.disposeAsync() };
 }
 
 async function ferryPair(...further: string[]): Promise<Pair> {
-  const stack = new AsyncDisposableStack();
+  await using stack = new AsyncDisposableStack();
   const first = stack.use(await launchFerry({ memory: '64M', further }));
   const second = stack.use(await launchFerry({ memory: '64M', further }));
+  const whole = stack.move();
   return {
     folder: '',
     first: first.socket,
     second: second.socket,
-    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+    [Symbol.asyncDispose]: () => whole.disposeAsync(),
   };
 }
 
