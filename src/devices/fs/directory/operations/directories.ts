@@ -88,7 +88,7 @@ function listHost(x: Exchange, share: Share, open: HostDirectory, limit: number,
   let length = 0;
   for (;;) {
     // Not more than fits: what is read and does not fit has to be read again.
-    const size = Math.max(LONGEST, Math.min((limit - length) * part, buffer.bytes.length));
+    const size = Math.max(LONGEST, Math.min(Math.floor((limit - length) * part), buffer.bytes.length));
     const count = readEntries(open.fd, buffer.address, size);
     if (count < 0) return length > 0 ? length : count;
     if (count === 0) return length;
