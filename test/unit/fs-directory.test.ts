@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { describe, test } from 'node:test';
+import { createDirectoryFsDevice } from '../../src/devices/fs/index.ts';
 import { CLIENT_FLAGS, InitFlag, requests, SetattrValid, StatxOut, WriteFlag } from '../../src/fuse/index.ts';
 import { ROOT, World } from './fs-directory-world.ts';
 import { fails, namesIn } from './fs-guest.ts';
@@ -436,7 +437,9 @@ describe('whatever was open or known', () => {
   });
 
   test('a directory that is not there cannot be shared', () => {
-    assert.throws(() => new World({ directory: '/not/there' }), { code: 'ERR_FS_DIRECTORY' });
-    assert.throws(() => new World({ directory: '/proc/version' }), { code: 'ERR_FS_DIRECTORY' });
+    assert.throws(() => createDirectoryFsDevice({ directory: '/not/there' }), { code: 'ERR_FS_DIRECTORY' });
+    assert.throws(() => createDirectoryFsDevice({ directory: '/proc/version' }), {
+      code: 'ERR_FS_DIRECTORY',
+    });
   });
 });
