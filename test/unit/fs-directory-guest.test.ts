@@ -312,6 +312,8 @@ test('a process that may nothing special moves what a guest has made, also what 
   const program = fileURLToPath(new URL('./fs-directory-moving-nobody.ts', import.meta.url));
   const output = execFileSync(process.execPath, ['--conditions=ferry-source', program, folder.path], {
     encoding: 'utf8',
+    // The one of a test is closed to everybody else
+    env: { ...process.env, TMPDIR: '/tmp' },
   });
   assert.deepEqual(JSON.parse(output), {
     deleted: ['contents', '100400'],

@@ -5,7 +5,8 @@ import { requests } from '../../src/fuse/index.ts';
 import { GuestOf } from './fs-guest.ts';
 import { data, move, O_RDWR, ROOT, text } from './fs-kept.ts';
 
-const directory = process.argv[2]!;
+// The way there may be closed to everybody else
+const directory = `/proc/self/fd/${fs.openSync(process.argv[2]!, 'r')}`;
 process.setgroups?.([]);
 process.setgid?.(65534);
 process.setuid?.(65534);

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { asError } from '../../../../errors.ts';
 import {
   closeFile,
   createMemfd,
@@ -60,7 +61,8 @@ function makeRegular(rootFd: number, size: number): number {
 }
 
 function makeOther(file: NamelessFile): number {
-  const folder = mkdtempSync(join(tmpdir(), 'ferry-nameless-'));
+  const folder = scratchFolder();
+  if (typeof folder === 'number') return folder;
   const dir = openPath(folder);
   try {
     if (dir < 0) return dir;
@@ -76,6 +78,17 @@ function makeOther(file: NamelessFile): number {
 }
 
 const NAME = 'x';
+
+/** The path of a folder that nobody else may enter, or a negative errno. */
+function scratchFolder(): string | number {
+  try {
+    return mkdtempSync(join(tmpdir(), 'ferry-nameless-'));
+  } catch (error) {
+    const { errno } = asError(error) as NodeJS.ErrnoException;
+    if (errno === undefined) throw error;
+    return errno;
+  }
+}
 
 function makeIn(dir: number, { mode, rdev, target }: NamelessFile): number {
   const type = mode & FileType.mask;
