@@ -36,10 +36,14 @@ export const Capability = {
   makeDevices: 1 << 27,
 } as const;
 
-/** Keep this thread's mask of modes, which files are made with, apart from the process's, and clear it. */
-export function ownFileMask(): void {
-  check(unshare(CLONE_FS), 'unshare', 'file mask of the thread');
+/**
+ * Keep this thread's mask of modes, which files are made with, apart from the process's, and clear it. Returns false where
+ * the system forbids that, as containers do: the process's mask is in force then.
+ */
+export function ownFileMask(): boolean {
+  if (unshare(CLONE_FS) < 0) return false;
   umask(0);
+  return true;
 }
 
 /** Let the process have as many descriptors as it may. Returns how many. */

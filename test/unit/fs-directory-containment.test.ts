@@ -355,7 +355,8 @@ describe('with few descriptors', () => {
     const budget = new DescriptorBudget(0);
     const share = Share.open({ path: folder.path, budget, credentials, cache: cachePolicies.auto });
     const options = directoryFsOptions({ directory: folder.path });
-    const guest = new GuestOf(new DirectoryFsDevice(share, { ...options, config: undefined }));
+    const settings = { ...options, config: undefined, ownMask: true };
+    const guest = new GuestOf(new DirectoryFsDevice(share, settings));
     guest.client.init();
     return guest;
   }

@@ -4,6 +4,11 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { DescriptorBudget } from '../../src/devices/fs/directory/budget.ts';
+import { cachePolicies } from '../../src/devices/fs/directory/cache.ts';
+import { DirectoryFsDevice } from '../../src/devices/fs/directory/device.ts';
+import { directoryFsOptions } from '../../src/devices/fs/directory/options.ts';
+import { Share } from '../../src/devices/fs/directory/share.ts';
 import {
   CreateIn,
   encodeName,
@@ -14,6 +19,7 @@ import {
   SetattrValid,
   WriteFlag,
 } from '../../src/fuse/index.ts';
+import { ThreadCredentials } from '../../src/sys/index.ts';
 import { ROOT, World } from './fs-directory-world.ts';
 import { Folder } from './fs-share-support.ts';
 
@@ -206,4 +212,24 @@ test('as anybody else, everything belongs to the user of the process, who may do
     trusted: 'ENODATA',
     names: ['file', 'pipe', 'sub', 'theirs'],
   });
+});
+
+test('where a thread may have no file mask of its own, the operator is told', () => {
+  using folder = new Folder();
+  const share = Share.open({
+    path: folder.path,
+    budget: new DescriptorBudget(0),
+    credentials: new ThreadCredentials(),
+    cache: cachePolicies.auto,
+  });
+  const options = directoryFsOptions({ directory: folder.path });
+  using device = new DirectoryFsDevice(share, { ...options, config: undefined, ownMask: false });
+  const log: string[] = [];
+  device.attach({
+    log: (line) => log.push(line),
+    watch: () => assert.fail('nothing to watch'),
+    configChanged: () => undefined,
+    now: () => 0,
+  });
+  assert.match(log.join(), /no file mask of its own/);
 });

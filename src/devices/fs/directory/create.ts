@@ -9,7 +9,7 @@ import { Share } from './share.ts';
 /**
  * Make a device that shares a directory of this host, from plain options: `directory`, and optionally `cache`, `readOnly`,
  * `identity`, `onMismatch`, `tag`, `requestQueues`, `locks`. From then on the calling thread makes files with exactly the
- * modes that the guest asks for, and without supplementary groups.
+ * modes that the guest asks for (where a thread may have a mask of its own), and without supplementary groups.
  *
  * As root, what a guest's user makes belongs to that user and group, by number, and the host's kernel decides on setgid
  * and the like as for that user; changes of owner and mode are made as asked, device nodes too. As anybody else,
@@ -23,7 +23,7 @@ export function createDirectoryFsDevice(given: unknown): DirectoryFsDevice {
   const { directory, cache, tag, requestQueues } = options;
   const config = tag === undefined ? undefined : fsConfig(tag, requestQueues);
   const budget = new DescriptorBudget(raiseDescriptorLimit());
-  ownFileMask();
+  const ownMask = ownFileMask();
   const share = Share.open({
     path: directory,
     budget,
@@ -31,7 +31,7 @@ export function createDirectoryFsDevice(given: unknown): DirectoryFsDevice {
     cache: cachePolicies[cache],
   });
   try {
-    return new DirectoryFsDevice(share, { ...options, config });
+    return new DirectoryFsDevice(share, { ...options, config, ownMask });
   } catch (error) {
     share[Symbol.dispose]();
     throw error;

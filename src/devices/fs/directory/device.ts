@@ -34,16 +34,23 @@ const OFFERED = COMMON_OFFERS | InitFlag.submounts | InitFlag.createSupplementar
 /** Flags that another device of this kind may have agreed to: also those of other cache policies. */
 const KNOWN = Object.values(cachePolicies).reduce((all, { offers }) => all | offers, OFFERED | LOCK_FLAGS);
 
+/** How a directory is shared. */
+export type DirectoryFsSettings = FsDeviceSettings &
+  Omit<DirectoryFsOptions, 'tag'> & {
+    /** Whether the thread has a file mask of its own, and it is clear. */
+    readonly ownMask: boolean;
+  };
+
 /** A directory of the host, served over virtio-fs. */
 export class DirectoryFsDevice extends FuseDevice<Share> implements Device {
   readonly identity = this.identityOf('fs-directory');
   readonly sections = SECTION_ORDER;
   readonly #area: Mapping;
-  readonly #options: Pick<DirectoryFsOptions, 'identity' | 'onMismatch'>;
+  readonly #options: Pick<DirectoryFsSettings, 'identity' | 'onMismatch' | 'ownMask'>;
   #context: DeviceContext | undefined;
 
   /** Serves `share`, which it owns from now on. */
-  constructor(share: Share, settings: FsDeviceSettings & Omit<DirectoryFsOptions, 'tag'>) {
+  constructor(share: Share, settings: DirectoryFsSettings) {
     const area = mapAnonymous(EXCHANGE_SCRATCH, 'requests to a shared directory');
     const table = settings.readOnly ? readOnlyOperations : operations;
     super(share, table, OFFERED | share.setup.cache.offers, settings, area);
@@ -58,6 +65,10 @@ export class DirectoryFsDevice extends FuseDevice<Share> implements Device {
 
   attach(context: DeviceContext): void {
     this.#context = context;
+    if (!this.#options.ownMask)
+      context.log(
+        'This thread may have no file mask of its own: files are made with what the mask of the process leaves',
+      );
   }
 
   override handle(request: Request): Handled {
