@@ -24,11 +24,10 @@ const THERE_AND_BACK = ['10.0', '11.1', '10.0'] as const;
 const ONE_WAY = ['11.1', '10.0'] as const;
 const THE_OTHER_WAY = ['11.1', '10.0', '11.1'] as const;
 
+/** A newer kernel than the host's does what its tmpfs can and the host's file systems cannot. */
 const PAIRWISE: readonly Journey[] = [
-  { qemu: THERE_AND_BACK, kernel: '6.12', locks: 'guest', backing: 'memory' },
   { qemu: THERE_AND_BACK, kernel: 'newest', locks: 'device', backing: 'memory' },
-  { qemu: THE_OTHER_WAY, kernel: '6.12', locks: 'device', backing: 'memory' },
-  { qemu: THE_OTHER_WAY, kernel: 'newest', locks: 'guest', backing: 'memory' },
+  { qemu: THE_OTHER_WAY, kernel: '6.12', locks: 'guest', backing: 'memory' },
   { qemu: ONE_WAY, kernel: '6.12', locks: 'device', backing: 'directory' },
 ];
 

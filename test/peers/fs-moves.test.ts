@@ -14,11 +14,10 @@ interface Journey {
   readonly ferries?: number;
 }
 
+/** Each kernel with locks at each place, and every pair of QEMUs. */
 const PAIRWISE: readonly Journey[] = [
-  { qemu: ['10.0', '10.0'], kernel: '6.12', locks: 'guest' },
   { qemu: ['10.0', '10.0'], kernel: 'newest', locks: 'device' },
-  { qemu: ['11.1', '11.1'], kernel: 'newest', locks: 'guest' },
-  { qemu: ['11.1', '11.1'], kernel: '6.12', locks: 'device' },
+  { qemu: ['11.1', '11.1'], kernel: '6.12', locks: 'guest' },
   { qemu: ['10.0', '11.1', '10.0'], kernel: '6.12', locks: 'device' },
   { qemu: ['10.0', '11.1', '10.0', '11.1'], kernel: 'newest', locks: 'guest', ferries: 2 },
 ];
