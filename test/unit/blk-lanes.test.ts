@@ -50,6 +50,14 @@ describe('the table of jobs', () => {
     }
   });
 
+  it('says whether a lane has come up', () => {
+    const table = JobTable.create(1);
+    table.addLane();
+    assert.ok(!table.waitForLane(0));
+    table.arrive();
+    assert.ok(table.waitForLane(0));
+  });
+
   it('sends lanes home', () => {
     const table = JobTable.create(1);
     table.addLane();

@@ -19,6 +19,9 @@ export const MAX_LANES = 64;
 /** Lanes of a device that is not told otherwise. They are started as they are needed. */
 export const LANES = 4;
 
+/** Milliseconds that the first lane may take to come up. */
+export const START_WITHIN = 10_000;
+
 /** Calls that wait for one lane or are made by it; each has a buffer of its own. */
 export const JOBS_PER_LANE = 4;
 

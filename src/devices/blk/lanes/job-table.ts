@@ -20,7 +20,8 @@ const STOPPED = 0;
 const POSTED = 1;
 const TAKEN = 2;
 const LANES = 3;
-const RING = 4;
+const ARRIVED = 4;
+const RING = 5;
 
 /** Entries of the ring: a power of two, so that counters may wrap around, and no fewer than there are jobs. */
 const RING_SIZE = 2 ** Math.ceil(Math.log2(MAX_LANES * JOBS_PER_LANE));
@@ -105,6 +106,12 @@ export class JobTable {
     Atomics.add(this.#control, LANES, 1);
   }
 
+  /** Wait until a lane is there to take jobs. Returns whether one is, after at most `milliseconds`. */
+  waitForLane(milliseconds: number): boolean {
+    Atomics.wait(this.#control, ARRIVED, 0, milliseconds);
+    return Atomics.load(this.#control, ARRIVED) > 0;
+  }
+
   /** Wait until all lanes have ended. Returns whether they have, after at most `milliseconds`. */
   waitForEnd(milliseconds: number): boolean {
     const end = performance.now() + milliseconds;
@@ -117,6 +124,12 @@ export class JobTable {
   }
 
   // What a lane does
+
+  /** The lane is there. */
+  arrive(): void {
+    Atomics.add(this.#control, ARRIVED, 1);
+    Atomics.notify(this.#control, ARRIVED);
+  }
 
   /** The next job for this lane, to be begun and finished; waits for one. -1: the lane is to end. */
   take(): number {

@@ -20,6 +20,7 @@ export interface LaneStart {
 
 const { table: shared, image, buffers, bell } = workerData as LaneStart;
 const table = new JobTable(shared);
+table.arrive();
 for (let job = table.take(); job >= 0; job = table.take()) {
   // One that was called off is finished, too: its place is free again
   table.finish(job, table.begin(job) ? work(job) : 0);

@@ -11,7 +11,8 @@ import {
 } from '../../../sys/index.ts';
 import type { Image } from '../backing/backing.ts';
 import { Status } from '../constants.ts';
-import { JOB_BYTES, JOBS_PER_LANE, MAX_FAILURES_TOLD } from '../limits.ts';
+import { BlkError } from '../errors.ts';
+import { JOB_BYTES, JOBS_PER_LANE, MAX_FAILURES_TOLD, START_WITHIN } from '../limits.ts';
 import { JobTable } from './job-table.ts';
 import type { LaneStart } from './lane-thread.ts';
 import type { Work } from './work.ts';
@@ -40,7 +41,10 @@ export class Lanes implements Disposable {
   #failures = 0;
   #watch: Disposable | undefined;
 
-  /** At most `most` lanes for `image`, which must stay open; `log` hears of failed calls. */
+  /**
+   * At most `most` lanes for `image`, which must stay open; `log` hears of failed calls. Throws `ERR_BLK_LANES` where not
+   * even one can be had.
+   */
   constructor(image: Image, most: number, log: (message: string) => void) {
     this.#image = image;
     this.#most = most;
@@ -52,6 +56,12 @@ export class Lanes implements Disposable {
     // One more, that stays zero
     this.#buffers = mapAnonymous((jobs + 1) * JOB_BYTES, 'buffers of blk');
     this.#start();
+    if (this.#table.waitForLane(START_WITHIN)) return;
+    this[Symbol.dispose]();
+    throw new BlkError(
+      'ERR_BLK_LANES',
+      `No thread for calls that may wait came up within ${START_WITHIN} ms`,
+    );
   }
 
   /** Hear of finished calls through `context`. */
