@@ -86,7 +86,7 @@ export interface CommandArguments {
   /** Writes and checks memory until interrupted, with `pause` microseconds after each 64 pages. */
   dirtyram: [bytes: number, pause: number];
   /** The same random operations in two directories, compared. */
-  differ: [there: string, here: string, seed: number, count: number];
+  differ: [there: string, here: string, seed: number, count: number, withoutCapabilities?: 0 | 1];
   mount: [type: string, source: string, path: string, options?: string];
   umount: [path: string, flags?: number];
   put: [path: string, text: string];

@@ -79,7 +79,7 @@ async function compare({ qemu, kernel, locks, backing }: Journey, test: TestCont
   const runs: Run[] = [];
   for (const [i, seed] of SEEDS.entries()) {
     test.diagnostic(`seed ${seed}`);
-    runs.push(await Run.begin(agent, FIRST_ACTOR + i, seed));
+    runs.push(await Run.begin(agent, FIRST_ACTOR + i, seed, backing));
   }
   await Promise.all(runs.map((run) => run.goesOn(OPERATIONS)));
   for (const [i, next] of others.entries()) {
@@ -107,19 +107,27 @@ class Run {
   readonly #seed: number;
   readonly #ended: Promise<CommandResult<'differ'>>;
 
-  private constructor(agent: GuestAgent, actor: number, seed: number) {
+  private constructor(agent: GuestAgent, actor: number, seed: number, backing: Journey['backing']) {
     this.#agent = agent;
     this.#actor = actor;
     this.#seed = seed;
     const options = { actor, deadline: 30 * 60_000 };
-    this.#ended = agent.call('differ', [`/ram/there${actor}`, `/mnt/here${actor}`, seed, 1e9], options);
+    // The host takes file capabilities away whenever a file is written to, also for what was written to a mapping
+    const without = backing === 'directory' ? 1 : 0;
+    const words = [`/ram/there${actor}`, `/mnt/here${actor}`, seed, 1e9, without] as const;
+    this.#ended = agent.call('differ', [...words], options);
     this.#ended.catch(() => undefined); // Whoever waits for it sees it
   }
 
-  static async begin(agent: GuestAgent, actor: number, seed: number): Promise<Run> {
+  static async begin(
+    agent: GuestAgent,
+    actor: number,
+    seed: number,
+    backing: Journey['backing'],
+  ): Promise<Run> {
     await agent.call('mkdir', [`/ram/there${actor}`]);
     await agent.call('mkdir', [`/mnt/here${actor}`]);
-    return new Run(agent, actor, seed);
+    return new Run(agent, actor, seed, backing);
   }
 
   /** Waits for so many operations more, or for a difference. */

@@ -309,6 +309,8 @@ void draw_further(void)
 		both(act_fallocate);
 		break;
 	case 22:
+		if (run.no_capabilities)
+			break;
 		note("setxattr %s security.capability", arg.name);
 		both(act_set_capability);
 		break;

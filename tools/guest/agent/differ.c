@@ -389,8 +389,8 @@ static void give_history(struct call *call)
 }
 
 /*
- * differ there here seed count: `count` operations, or as many as come before an interrupt. Verdict "same", or "different"
- * with what was different at which step and the last operations.
+ * differ there here seed count [1]: `count` operations, or as many as come before an interrupt; with the 1, none that gives a
+ * file capabilities. Verdict "same", or "different" with what was different at which step and the last operations.
  */
 static int do_differ(struct call *call)
 {
@@ -399,6 +399,7 @@ static int do_differ(struct call *call)
 	run.root[0] = word(call, 0);
 	run.root[1] = word(call, 1);
 	run.state = number(call, 2);
+	run.no_capabilities = number_or(call, 4, 0) != 0;
 	run.difference[0] = 0;
 	run.succeeded = 0;
 	for (int side = 0; side < SIDES; side++)
@@ -436,6 +437,6 @@ static int do_differ(struct call *call)
 }
 
 const struct command_entry differ_commands[] = {
-	{ "differ", do_differ, 4, 4 },
+	{ "differ", do_differ, 4, 5 },
 	{ 0 },
 };

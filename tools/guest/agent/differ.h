@@ -20,6 +20,8 @@ struct differ_run {
 	uint64_t succeeded;
 	/* Whether the operations are those of somebody without privileges. */
 	int user;
+	/* Whether file capabilities are left alone. */
+	int no_capabilities;
 	/* What was different, or empty. */
 	char difference[400];
 };
