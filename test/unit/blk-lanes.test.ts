@@ -84,7 +84,8 @@ describe('halting', () => {
     }
   }
 
-  it('leaves nothing behind that would be written later', () => {
+  /** Halt both queues in the middle of their writes. Returns how many of them had not begun by then. */
+  function haltInTheMiddle(): number {
     using image = testImage(48 * MIB);
     let sent: Sent[];
     let atHalt: number[];
@@ -106,10 +107,13 @@ describe('halting', () => {
     }
     assert.deepEqual(written(image.path), atHalt);
     for (const [i, one] of sent.entries()) if (one.answers === 1) assert.equal(atHalt[i], 1, `request ${i}`);
-    assert.ok(
-      sent.some((one) => one.answers === 0),
-      'all requests were answered before the halt',
-    );
+    return atHalt.filter((first) => first !== 1).length;
+  }
+
+  it('leaves nothing behind that would be written later', () => {
+    // A lane that had the processor to itself has done it all
+    let rounds = 0;
+    while (haltInTheMiddle() === 0) assert.ok(++rounds < 50, 'all writes had been made before the halt');
   });
 
   it('halts one queue and goes on with the other', () => {
@@ -130,14 +134,20 @@ describe('halting', () => {
     for (let i = 0; i < 20; i++) guest.read(i * 8, 4096);
   });
 
-  it('a halt that calls nothing off is caught', () =>
-    assertTurnsRed(
-      new URL(import.meta.url),
-      {
-        file: 'src/devices/blk/lanes/lanes.ts',
-        find: 'if (!this.#table.cancel(job) && work.changes) this.#waitFor(job, work);',
-        replace: '',
-      },
-      /leaves nothing behind/,
-    ));
+  it('a halt that calls nothing off is caught', async () => {
+    const plant = {
+      file: 'src/devices/blk/lanes/lanes.ts',
+      find: 'if (!this.#table.cancel(job) && work.changes) this.#waitFor(job, work);',
+      replace: '',
+    };
+    // Whether a halt comes in the middle of the lane's work is up to the scheduler
+    for (let left = 4; ; left--) {
+      try {
+        await assertTurnsRed(new URL(import.meta.url), plant, /leaves nothing behind/);
+        return;
+      } catch (error) {
+        if (left === 0) throw error;
+      }
+    }
+  });
 });
