@@ -2,9 +2,9 @@ import type { IncomingRecord, RecordReader } from '../../../../state/index.ts';
 import { MAX_HANDLES } from '../../limits.ts';
 import { MAX_LOCKS } from '../../locks/limits.ts';
 import { refuseMore, refuseOptions } from '../../state/destination.ts';
-import { FsStateError } from '../../state/errors.ts';
 import { decodeNegotiated, endOf } from '../../state/load-head.ts';
-import { RecordFields } from '../../state/record-fields.ts';
+import { firstRecord, type Loader, readSections } from '../../state/read-sections.ts';
+import type { RecordFields } from '../../state/record-fields.ts';
 import { MAX_NODES } from '../limits.ts';
 import { loadCarried, loadContents, loadXattrs } from './load-carried.ts';
 import { loadHandles, loadListings, loadLocks, settleListings } from './load-handles.ts';
@@ -14,7 +14,7 @@ import { SECTION_ORDER, Sections } from './sections.ts';
 import { settleCarried } from './settle.ts';
 import { verifyShare } from './verify.ts';
 
-const loaders = new Map<string, (state: LoadedShare, fields: RecordFields) => void>([
+const loaders = new Map<string, Loader<LoadedShare>>([
   [Sections.negotiated.name, loadNegotiated],
   [Sections.inodes.name, loadInodes],
   [Sections.carried.name, loadCarried],
@@ -37,7 +37,7 @@ export function loadShare(records: RecordReader, destination: ShareDestination):
   refuseMore('locks', totals.locks, MAX_LOCKS);
   const state = new LoadedShare(totals, destination);
   try {
-    readSections(state, records);
+    readSections(state, records, SECTION_ORDER, loaders);
     verifyShare(state);
     settleListings(state);
     settleCarried(state);
@@ -49,13 +49,7 @@ export function loadShare(records: RecordReader, destination: ShareDestination):
 }
 
 function readHead(record: IncomingRecord | undefined): ShareTotals {
-  if (record?.section !== Sections.head.name)
-    throw new FsStateError(
-      'ERR_FS_STATE_ORDER',
-      Sections.head.name,
-      `expected as the first record, found ${record === undefined ? 'no record at all' : record.section}`,
-    );
-  const fields = new RecordFields(record.section, record.payload);
+  const fields = firstRecord(record, Sections.head);
   const totals = {
     inodes: fields.u64('inodes'),
     handles: fields.u64('handles'),
@@ -74,21 +68,4 @@ function loadNegotiated({ share, destination }: LoadedShare, fields: RecordField
     throw fields.error('ERR_FS_STATE_DUPLICATE', 'minor', 'a second record of what was negotiated');
   refuseOptions(session, destination);
   share.session = session;
-}
-
-function readSections(state: LoadedShare, records: RecordReader): void {
-  let place = 0;
-  for (let record = records.next(); record !== undefined; record = records.next()) {
-    const name = record.section;
-    const found = SECTION_ORDER.findIndex((section) => section.name === name);
-    const load = loaders.get(name);
-    if (load === undefined || found < place)
-      throw new FsStateError(
-        'ERR_FS_STATE_ORDER',
-        name,
-        `a record of this section after one of ${SECTION_ORDER[place]!.name}`,
-      );
-    place = found;
-    load(state, new RecordFields(name, record.payload));
-  }
 }
