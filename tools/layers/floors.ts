@@ -7,12 +7,22 @@ export const floors: readonly (readonly string[])[] = [
   ['memory', 'compat'],
   ['state'],
   ['virtio', 'fuse'],
-  ['vhost-user', 'vfio-user', 'engine', 'qemu-stream', 'qmp', 'launch', 'discover'],
+  ['vhost-user', 'vfio-user', 'engine/*', 'qemu-stream', 'qmp', 'launch', 'discover'],
   ['device', 'control'],
   ['machine', 'devices/*'],
   ['migrate', 'update', 'capture'],
   ['fleet'],
   ['cli', 'dashboard'],
+];
+
+/**
+ * The rooms of the engine stand on one floor and build on each other: each may import from those of earlier stories alone.
+ * Channels know no kind of payload, and payloads nothing of a whole transfer.
+ */
+export const stories: readonly (readonly string[])[] = [
+  ['engine/channels', 'engine/methods', 'engine/slots'],
+  ['engine/payloads'],
+  ['engine/transfer'],
 ];
 
 /** Modules that every room may import, as paths under `src/`. */
@@ -25,6 +35,8 @@ export interface Place {
   /** The room's path under `src/`, such as `qmp` or `devices/fs`. */
   readonly room: string;
   readonly floor: number;
+  /** Where it stands among the rooms of its floor that build on each other; undefined for all others. */
+  readonly story: number | undefined;
   /** The file within the room. */
   readonly file: string;
 }
@@ -37,9 +49,15 @@ export function placeOf(pathUnderSrc: string): Place | undefined {
       const depth = name.endsWith('/*') ? 2 : 1;
       const known = depth === 2 ? parts[0] === name.slice(0, -2) : parts[0] === name;
       if (known && parts.length > depth) {
-        return { room: parts.slice(0, depth).join('/'), floor, file: parts.slice(depth).join('/') };
+        const room = parts.slice(0, depth).join('/');
+        return { room, floor, story: storyOf(room), file: parts.slice(depth).join('/') };
       }
     }
   }
   return undefined;
+}
+
+function storyOf(room: string): number | undefined {
+  const story = stories.findIndex((rooms) => rooms.includes(room));
+  return story < 0 ? undefined : story;
 }

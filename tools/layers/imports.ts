@@ -53,7 +53,7 @@ function checkWithin(here: Place, there: Place): Objection[] {
 
 function checkAcross(here: Place, there: Place): Objection[] {
   const objections: Objection[] = [];
-  if (there.floor >= here.floor) {
+  if (there.floor >= here.floor && !standsBelow(there, here)) {
     const relation = there.floor === here.floor ? 'the same floor' : 'a higher floor';
     objections.push({
       rule: 'layer',
@@ -69,6 +69,12 @@ function checkAcross(here: Place, there: Place): Objection[] {
     });
   }
   return objections;
+}
+
+/** Whether `there` is on the same floor as `here` and an earlier story of it. */
+function standsBelow(there: Place, here: Place): boolean {
+  if (there.floor !== here.floor || there.story === undefined || here.story === undefined) return false;
+  return there.story < here.story;
 }
 
 /** Programs are started by their path, not imported through a door. */
