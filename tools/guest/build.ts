@@ -70,7 +70,8 @@ export async function buildGuest(cache: string): Promise<string> {
   return initramfs;
 }
 
-async function compile(tools: GuestTools, sources: readonly string[], output: string): Promise<void> {
+/** Compile C `sources` to a static program at `output`. Throws `ERR_GUEST_BUILD` with what the compiler said. */
+export async function compile(tools: GuestTools, sources: readonly string[], output: string): Promise<void> {
   const musl = join(tools.root, 'usr/lib/x86_64-linux-musl');
   const tcc = join(tools.root, 'usr/lib/x86_64-linux-gnu/tcc');
   const ended = await capture(
@@ -85,7 +86,7 @@ async function compile(tools: GuestTools, sources: readonly string[], output: st
     { deadline: 60_000 },
   );
   if (ended.code === 0) return;
-  throw new FerryError('ERR_GUEST_BUILD', `The guest's agent does not compile: ${ended.stderr.trim()}`);
+  throw new FerryError('ERR_GUEST_BUILD', `${sources.join(', ')} does not compile: ${ended.stderr.trim()}`);
 }
 
 function files(agent: Uint8Array, busybox: Uint8Array): ArchiveEntry[] {
