@@ -75,6 +75,7 @@ export {
   pageRound,
   punchHole,
   reserve,
+  viewMemory,
 } from './mapping.ts';
 export { Poll, PollSet } from './poll.ts';
 export { BOUNCE_LENGTH } from './scratch.ts';

@@ -91,6 +91,14 @@ export function mapShared(
   return new Mapping(address, rounded, name);
 }
 
+/**
+ * A view on `length` bytes of memory at `address` that another thread of this process has mapped. The memory stays that
+ * thread's: it has to stay mapped for as long as anybody uses the view.
+ */
+export function viewMemory(address: number, length: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(libc.view(address, length));
+}
+
 /** Map `length` bytes of private zeroed memory that no file backs. */
 export function mapAnonymous(length: number, name: string): Mapping {
   const rounded = pageRound(length);
