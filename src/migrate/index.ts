@@ -1,5 +1,4 @@
 /** One move of one guest, from precheck to commit or rollback, for any QEMU whose back ends can migrate. */
-export { CONVERGENCE, Convergence, type ConvergenceRule, type Decision } from './convergence.ts';
 export type { MigrateEvent } from './events.ts';
 export { type BackEndInquiry, controlSockets } from './inquiry.ts';
 export { migrate } from './migrate.ts';

@@ -1,4 +1,4 @@
-import { FerryError } from '../errors.ts';
+import { PhaseLog as Log, type PhaseTime as Time } from '../state/index.ts';
 
 export const PHASE_NAMES = [
   'connect',
@@ -46,43 +46,12 @@ export const PHASES: Readonly<Record<PhaseName, PhaseRule>> = Object.freeze({
   ended: rule('one-side', 'too-late'),
 });
 
-/** How long one phase lasted, in milliseconds. */
-export interface PhaseTime {
-  readonly phase: PhaseName;
-  readonly ms: number;
-}
+/** How long one phase of a move lasted, in milliseconds. */
+export type PhaseTime = Time<PhaseName>;
 
-/** The phase a move is in, and how long those before it took. `advance` is the only writer. */
-export class PhaseLog {
-  readonly #now: () => number;
-  readonly #times: PhaseTime[] = [];
-  #current: PhaseName = 'connect';
-  #since: number;
-
-  constructor(now: () => number = () => performance.now()) {
-    this.#now = now;
-    this.#since = now();
-  }
-
-  get current(): PhaseName {
-    return this.#current;
-  }
-
-  /** Phases that are over, in order, with `ended` left out. */
-  get times(): readonly PhaseTime[] {
-    return this.#times;
-  }
-
-  /** Go on from `from`, which must be the current phase, to `to`, which the table must allow. */
-  advance(from: PhaseName, to: PhaseName): void {
-    if (from !== this.#current || !PHASES[from].next.includes(to))
-      throw new FerryError(
-        'ERR_MIGRATE_PHASE',
-        `A move in phase ${this.#current} cannot go from ${from} to ${to}; from ${from} it may go to ${PHASES[from].next.join(', ') || 'nowhere'}`,
-      );
-    const now = this.#now();
-    this.#times.push({ phase: from, ms: Math.round(now - this.#since) });
-    this.#since = now;
-    this.#current = to;
+/** The phase a move is in, and how long those before it took. */
+export class PhaseLog extends Log<PhaseName> {
+  constructor(now?: () => number) {
+    super('A move', 'ERR_MIGRATE_PHASE', PHASES, 'connect', now);
   }
 }

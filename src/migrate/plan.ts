@@ -1,3 +1,4 @@
+import { DowntimeRamp } from '../memory/index.ts';
 import type { MigrateSetParametersArguments } from '../qmp/index.ts';
 import type { Facts, SideFacts } from './facts.ts';
 import type { MigrateOptions } from './options.ts';
@@ -5,7 +6,6 @@ import { DESTINATION_CAPABILITIES, SOURCE_CAPABILITIES } from './precheck/capabi
 import { isLive } from './precheck/guest.ts';
 import { listeningUri } from './precheck/uri.ts';
 import { atLeast } from './precheck/versions.ts';
-import { DowntimeRamp } from './ramp.ts';
 
 const STALLED_DOWNTIME_MS = 900;
 const QEMU_DOWNTIME_MS = 300;

@@ -1,10 +1,9 @@
+import { CONVERGENCE, Convergence, DowntimeRamp } from '../memory/index.ts';
 import type { MigrationInfo } from '../qmp/index.ts';
-import { CONVERGENCE, Convergence } from './convergence.ts';
 import { type Look, lookAtMigration, whyFailed } from './look.ts';
 import { type Cause, INTERFERED, type Move, type NextPhase, now, type Sides } from './move.ts';
 import type { Plan } from './plan.ts';
 import { ProgressMeter } from './progress.ts';
-import { DowntimeRamp } from './ramp.ts';
 import { Wake } from './wake.ts';
 
 /** Watch the source copy memory until it has stopped the guest, or until something speaks for undoing the move. */

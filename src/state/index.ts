@@ -6,6 +6,7 @@ export { isName, Kind } from './kinds.ts';
 export { type DeviceState, isReachable, Lifecycle, NEXT_HOP } from './lifecycle.ts';
 export { HEADER_SIZE, MAX_FRAME, MAX_NAME, MAX_PAYLOAD } from './limits.ts';
 export type { StateIdentity } from './opening.ts';
+export { PhaseLog, type PhaseTable, type PhaseTime } from './phase-log.ts';
 export { type StateConsumer, StateReader } from './reader.ts';
 export type { DeviceReport, TransferReport } from './report.ts';
 export type { IncomingRecord, RecordReader, RecordWriter, Section } from './section.ts';

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { Convergence, type Decision } from '../../src/migrate/index.ts';
+import { Convergence, type Decision, DowntimeRamp } from '../../src/memory/index.ts';
 import { ProgressMeter } from '../../src/migrate/progress.ts';
-import { DowntimeRamp } from '../../src/migrate/ramp.ts';
 
 const MIB = 1_048_576;
 const RULE = { maxDowntimeMs: 900, patienceMs: 10_000, margin: 0.04 };

@@ -1,4 +1,4 @@
-/** How patient pre-copy is. */
+/** How patient pre-copy is with a guest that goes on writing to its memory. */
 export interface ConvergenceRule {
   /** Longest pause that may be asked of the guest, in milliseconds. */
   readonly maxDowntimeMs: number;
@@ -21,7 +21,7 @@ export interface ConvergenceSample {
 
 export type Decision =
   | { readonly kind: 'go-on' }
-  /** Set QEMU's downtime limit to this: the smallest remainder there will be fits into it. */
+  /** Let the pause be this long: the smallest remainder there will be fits into it. */
   | { readonly kind: 'raise'; readonly downtimeMs: number; readonly why: string }
   | { readonly kind: 'give-up'; readonly why: string };
 
@@ -31,10 +31,10 @@ const LEAST_PATIENCE_MS = 1_000;
 const POINT_EVERY_MS = 100;
 
 /**
- * Decides whether pre-copy will end. It looks at what remains when a pass ends, that is right after QEMU has counted what
- * the guest wrote meanwhile. Pre-copy has stalled when that is no smaller than the smallest seen longer than `patienceMs`
+ * Decides whether pre-copy will end. It looks at what remains when a pass ends, that is when what the guest
+ * wrote meanwhile has just been counted. Pre-copy has stalled when that is no smaller than the smallest seen longer than `patienceMs`
  * ago. Then the next local minimum is awaited with falling patience and rising target; if its pause is within the limit,
- * QEMU gets that limit, if it is hopelessly beyond, the move is given up.
+ * that much is allowed, if it is hopelessly beyond, pre-copy is given up.
  */
 export class Convergence {
   readonly #rule: ConvergenceRule;

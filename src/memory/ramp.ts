@@ -2,7 +2,7 @@ const START_MS = 20;
 const IMPROVEMENT = 0.9;
 
 /**
- * QEMU stops the guest as soon as what remains fits into its downtime limit, although the next pass might leave less. So
+ * Whoever stops the guest as soon as what remains fits into a limit does so although the next pass might leave less. So
  * the limit starts low, and is doubled up to the one that was asked for whenever a pass ends that left hardly less than the
  * best one before it.
  */
