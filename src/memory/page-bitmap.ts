@@ -34,6 +34,11 @@ export class PageBitmap {
     }
   }
 
+  /** Add the pages that `bits` of word `word` stand for. Returns how many of them were not there yet. */
+  addWord(word: number, bits: number): number {
+    return countBits(bits & ~Atomics.or(this.words, word, bits));
+  }
+
   /** Take a page out. Whether it was there. */
   take(page: number): boolean {
     const bit = 1 << (page & 31);
@@ -43,7 +48,7 @@ export class PageBitmap {
   /** How many pages are in the set. */
   count(): number {
     let count = 0;
-    for (let i = 0; i < this.words.length; i++) count += bits(Atomics.load(this.words, i));
+    for (let i = 0; i < this.words.length; i++) count += countBits(Atomics.load(this.words, i));
     return count;
   }
 
@@ -57,14 +62,14 @@ export class PageBitmap {
     for (let i = 0; i < this.words.length; i++) {
       if (Atomics.load(this.words, i) === 0) continue;
       const taken = Atomics.exchange(this.words, i, 0);
-      added += bits(taken & ~Atomics.or(into.words, i, taken));
+      added += into.addWord(i, taken);
     }
     return added;
   }
 }
 
 /** How many bits of a word are set. */
-function bits(word: number): number {
+export function countBits(word: number): number {
   const pairs = word - ((word >>> 1) & 0x55555555);
   const fours = (pairs & 0x33333333) + ((pairs >>> 2) & 0x33333333);
   return Math.imul((fours + (fours >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;

@@ -77,6 +77,7 @@ export {
   reserve,
   viewMemory,
 } from './mapping.ts';
+export { clearMemory, copyMemory, isZeroMemory, ZERO_SPAN } from './memory.ts';
 export { Poll, PollSet } from './poll.ts';
 export { BOUNCE_LENGTH } from './scratch.ts';
 export {

@@ -1,0 +1,2 @@
+/** How the contents of pages and buffers travel: as they are, or compressed; and which pages need not travel at all. */
+export { ZeroPages } from './zero-pages.ts';

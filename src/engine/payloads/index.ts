@@ -1,0 +1,7 @@
+/** What travels on channels: RAM, device state, and nothing (SYNC). Channels know none of them. */
+export { noneKind } from './none.ts';
+export { ramKind } from './ram.ts';
+export { type PlacedBlock, placeBlocks, RAM_PAGE_SIZE, type RamBlock, type RamLayout } from './ram-blocks.ts';
+export type { RamCounts } from './ram-counters.ts';
+export { RamPass, type RamPassOptions } from './ram-pass.ts';
+export { RamReceiver, type RamReceiverOptions } from './ram-receiver.ts';

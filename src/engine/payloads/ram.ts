@@ -1,0 +1,19 @@
+import type { ChannelFacts, KindStart, PayloadKind } from '../channels/index.ts';
+import type { RamPass, RamSourceStart } from './ram-pass.ts';
+import type { RamReceiver, RamSinkStart } from './ram-receiver.ts';
+import { RamSink } from './ram-sink.ts';
+import { RamSource } from './ram-source.ts';
+
+/** What channels need to send the RAM of a `RamPass`, or to receive that of a `RamReceiver`. */
+export function ramKind(share: RamPass | RamReceiver): KindStart {
+  return { module: import.meta.url, start: share.start };
+}
+
+/** RAM in one channel thread. */
+export function createKind(start: unknown, channel: ChannelFacts): PayloadKind {
+  const half =
+    channel.direction === 'send'
+      ? { source: new RamSource(start as RamSourceStart, channel) }
+      : { sink: new RamSink(start as RamSinkStart, channel) };
+  return { name: 'ram', ...half, [Symbol.dispose]: () => undefined };
+}

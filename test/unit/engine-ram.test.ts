@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, test } from 'node:test';
+import type { PayloadKind } from '../../src/engine/channels/index.ts';
+import { RamPass, RamReceiver } from '../../src/engine/payloads/index.ts';
+import { createKind as createRam } from '../../src/engine/payloads/ram.ts';
+import { liveResources, type Mapping, mapAnonymous } from '../../src/sys/index.ts';
+import { channelFacts, KeptPackets, PacketBytes } from '../support/engine/packets.ts';
+
+let held: string[];
+beforeEach(() => {
+  held = liveResources();
+});
+afterEach(() => {
+  assert.deepEqual(liveResources(), held);
+});
+
+const PAGE = 4096;
+
+/** Blocks of `pages` pages each, in memory that is mapped as one. */
+function blocksIn(memory: Mapping, pages: Readonly<Record<string, number>>) {
+  let address = memory.address;
+  return Object.entries(pages).map(([name, count]) => {
+    const block = { name, address, length: count * PAGE };
+    address += block.length;
+    return block;
+  });
+}
+
+/** Send everything that can be taken on one channel. */
+function sendAll(pass: RamPass, packets: KeptPackets): void {
+  using kind = createRam(pass.start, channelFacts('send'));
+  while (kind.source!.take()) kind.source!.write(packets);
+}
+
+/** Have `kinds` read all of `bytes`. */
+function readAll(kinds: readonly PayloadKind[], bytes: Uint8Array): void {
+  using reader = new PacketBytes(bytes);
+  for (let flags = reader.begin(); flags !== undefined; flags = reader.begin()) {
+    const sink = kinds.find((kind) => kind.sink!.claims(flags!))?.sink;
+    assert.ok(sink, `flags 0x${flags.toString(16)} are claimed`);
+    sink.read(flags, reader);
+  }
+}
+
+test('RAM arrives as it was, zero pages by name alone, in packets of 128 pages of one block', () => {
+  using from = mapAnonymous(400 * PAGE, 'source');
+  using to = mapAnonymous(400 * PAGE, 'destination');
+  const sizes = { 'pc.ram': 300, rom: 37 };
+  from.bytes.fill(0x5a, 0, 290 * PAGE);
+  from.bytes.fill(0, 10 * PAGE, 20 * PAGE);
+  from.bytes[30 * PAGE] = 0;
+  from.bytes[31 * PAGE - 1] = 7;
+  from.bytes.fill(0, 50 * PAGE, 60 * PAGE - 1);
+  const pass = new RamPass(blocksIn(from, sizes), { channels: 1 });
+  pass.addAll();
+  assert.equal(pass.remaining(), 337);
+  assert.equal(pass.open(), 1);
+  using packets = new KeptPackets();
+  sendAll(pass, packets);
+  assert.equal(pass.remaining(), 0);
+  assert.ok(pass.exhausted);
+  const receiver = new RamReceiver(blocksIn(to, sizes), { channels: 1, fresh: true });
+  using ram = createRam(receiver.start, channelFacts('receive'));
+  readAll([ram], Buffer.concat(packets.packets));
+  assert.ok(from.bytes.subarray(0, 337 * PAGE).every((byte, i) => byte === to.bytes[i]));
+  assert.equal(packets.packets.length, 4);
+  const { normal, zero, bytes } = pass.counters();
+  assert.deepEqual({ normal, zero, bytes }, { normal: 271, zero: 66, bytes: 271 * PAGE });
+  assert.deepEqual(receiver.counters(), pass.counters());
+});
