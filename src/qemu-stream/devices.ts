@@ -29,15 +29,32 @@ const OPENING = Buffer.from('{"');
  * either: each place that looks like its beginning is tried when it would end exactly where the bytes end, and is it only
  * when it cuts all that was kept into sections with their names and footers.
  */
-export function* readDevices(input: StreamInput, limits: StreamLimits): Steps<Devices> {
-  const kept = new Kept(input.offset, limits);
-  for (;;) {
-    yield* input.need(1, 'device state');
-    kept.add(input.take(input.available));
-    const found = kept.description();
-    if (found !== undefined) return found;
-    if (input.ended) throw kept.incomplete();
-    yield undefined;
+export class DeviceReader {
+  readonly #input: StreamInput;
+  readonly #limits: StreamLimits;
+  #kept: Kept | undefined;
+
+  constructor(input: StreamInput, limits: StreamLimits) {
+    this.#input = input;
+    this.#limits = limits;
+  }
+
+  /** Why the bytes so far are not all, where they look as if they were. */
+  get doubt(): StreamError | undefined {
+    return this.#kept?.refusal;
+  }
+
+  /** All of it. The views belong to whoever gets them. */
+  *read(): Steps<Devices> {
+    const input = this.#input;
+    this.#kept = new Kept(input.offset, this.#limits);
+    for (;;) {
+      if (input.available > 0) this.#kept.add(input.take(input.available));
+      const found = this.#kept.description();
+      if (found !== undefined) return found;
+      if (input.ended) throw this.#kept.incomplete();
+      yield undefined;
+    }
   }
 }
 
@@ -57,7 +74,8 @@ class Kept {
   #searched = HEAD;
   #candidates: Candidate[] = [];
   #tried = 0;
-  #refusal: unknown;
+  /** Why what looks like a description, and ends where the bytes end, is none. */
+  refusal: StreamError | undefined;
 
   /** `offset` is where in the stream the first byte stands. */
   constructor(offset: number, limits: StreamLimits) {
@@ -77,6 +95,7 @@ class Kept {
     }
     this.#bytes.set(chunk, this.#length);
     this.#length = length;
+    this.refusal = undefined;
   }
 
   /** Everything, where the description has come to its end. */
@@ -89,7 +108,7 @@ class Kept {
         return { type: 'devices', sections: this.#cut(decodeDescription(description), at), description };
       } catch (error) {
         if (!(error instanceof StreamError)) throw error;
-        this.#refusal = error;
+        this.refusal = error;
       }
     }
     this.#candidates = this.#candidates.filter(({ end }) => end > this.#length);
@@ -99,9 +118,9 @@ class Kept {
   }
 
   /** Why the end of the stream is no end of device state. */
-  incomplete(): unknown {
+  incomplete(): StreamError {
     return (
-      this.#refusal ??
+      this.refusal ??
       this.#wrong('ERR_QEMU_TRUNCATED', `${this.#length} bytes, and then no whole description of them`)
     );
   }

@@ -7,3 +7,5 @@ export { StreamError, type StreamErrorCode } from './errors.ts';
 export type { ConfigurationSubsection, StreamBlock, StreamEvent } from './events.ts';
 export { STREAM_LIMITS, STREAM_TIMINGS, type StreamLimits, type StreamTimings } from './limits.ts';
 export { MainStream } from './main-stream.ts';
+export { encodeReturnMessage, type ReturnMessage, ReturnPath } from './return-path.ts';
+export { type IncomingOptions, IncomingStream } from './session.ts';

@@ -1,6 +1,6 @@
 import { commandOf } from './commands.ts';
 import { RAM_SECTION, SectionType } from './constants.ts';
-import { readDevices } from './devices.ts';
+import { DeviceReader } from './devices.ts';
 import { StreamError, type StreamErrorCode } from './errors.ts';
 import type { Steps, StreamEvent } from './events.ts';
 import { StreamInput } from './input.ts';
@@ -22,6 +22,7 @@ import { RamReader } from './ram.ts';
 export class MainStream {
   readonly #input = new StreamInput();
   readonly #limits: StreamLimits;
+  readonly #devices: DeviceReader;
   readonly #steps: Steps;
   readonly #open = new Map<number, string>();
   #within = false;
@@ -29,6 +30,7 @@ export class MainStream {
 
   constructor(limits: Partial<StreamLimits> = {}) {
     this.#limits = { ...STREAM_LIMITS, ...limits };
+    this.#devices = new DeviceReader(this.#input, this.#limits);
     this.#steps = this.#read();
   }
 
@@ -45,6 +47,11 @@ export class MainStream {
   /** Whether the stream was read to its end. */
   get finished(): boolean {
     return this.#finished;
+  }
+
+  /** Why the stream goes on where it looks as if it had ended: what to say when nothing more comes. */
+  get doubt(): StreamError | undefined {
+    return this.#devices.doubt;
   }
 
   /** Add the next bytes, which belong to this stream from now on. Views in events before do not hold any longer. */
@@ -91,7 +98,7 @@ export class MainStream {
       }
     }
     if (this.#open.size > 0) yield* this.#refuseEarly();
-    const devices = yield* readDevices(input, this.#limits);
+    const devices = yield* this.#devices.read();
     this.#within = false;
     this.#finished = true;
     yield devices;
