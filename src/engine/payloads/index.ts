@@ -1,4 +1,5 @@
 /** What travels on channels: RAM, device state, and nothing (SYNC). Channels know none of them. */
+export { deviceStateKind } from './device-state.ts';
 export { noneKind } from './none.ts';
 export { ramKind } from './ram.ts';
 export { type PlacedBlock, placeBlocks, RAM_PAGE_SIZE, type RamBlock, type RamLayout } from './ram-blocks.ts';

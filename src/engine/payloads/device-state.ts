@@ -1,0 +1,122 @@
+import type {
+  ChannelFacts,
+  KindStart,
+  PacketReader,
+  PacketWriter,
+  PayloadKind,
+  PayloadSink,
+  PayloadSource,
+} from '../channels/index.ts';
+import {
+  type ReceiveSlots,
+  type ReceiveSlotsStart,
+  ReceivingChannel,
+  SendingChannel,
+  type SendSlots,
+  type SendSlotsStart,
+  SLOT_BYTES,
+} from '../slots/index.ts';
+import { BufferField, DEVICE_HEADER, DeviceStateHeader } from './device-state-packet.ts';
+import { checkFlags, PayloadFlag } from './flags.ts';
+import { DeviceStateField } from './packets.ts';
+
+/** What the kind's threads share: the slots of their side. */
+type DeviceStateStart = SendSlotsStart | ReceiveSlotsStart;
+
+/** The state of devices, buffer by buffer, from or to `slots`. */
+export function deviceStateKind(slots: SendSlots | ReceiveSlots): KindStart {
+  return { module: import.meta.url, start: slots.start };
+}
+
+/** Device state in one channel thread. */
+export function createKind(start: unknown, channel: ChannelFacts): PayloadKind {
+  const slots = start as DeviceStateStart;
+  const half =
+    channel.direction === 'send'
+      ? { source: new DeviceStateSource(slots as SendSlotsStart, channel) }
+      : { sink: new DeviceStateSink(slots, channel) };
+  // The slots are their main thread's
+  return { name: 'device-state', ...half, [Symbol.dispose]: () => undefined };
+}
+
+class DeviceStateSource implements PayloadSource {
+  readonly ordered = false;
+  readonly weight = 4;
+  readonly #slots: SendingChannel;
+  readonly #header: DeviceStateHeader;
+  /** The slot that was taken. */
+  #slot = -1;
+
+  constructor(start: SendSlotsStart, channel: ChannelFacts) {
+    this.#slots = new SendingChannel(start, channel.id);
+    this.#header = new DeviceStateHeader(start.devices);
+  }
+
+  take(): boolean {
+    this.#slot = this.#slots.take();
+    return this.#slot >= 0;
+  }
+
+  write(packet: PacketWriter): void {
+    const { ledger, arena } = this.#slots;
+    const slot = this.#slot;
+    const header = this.#header;
+    header.device = ledger.deviceOf(slot);
+    header.index = ledger.indexOf(slot);
+    header.last = ledger.isLast(slot);
+    header.length = ledger.lengthOf(slot);
+    header.encode(packet.header.bytes);
+    if (header.length > 0) packet.add(arena, slot * SLOT_BYTES, header.length);
+    packet.send(PayloadFlag.deviceState | (ledger.isAgain(slot) ? PayloadFlag.again : 0), DEVICE_HEADER);
+    this.#slots.wrote(slot);
+  }
+}
+
+class DeviceStateSink implements PayloadSink {
+  readonly #slots: ReceivingChannel;
+  readonly #header: DeviceStateHeader;
+  readonly #known: number;
+
+  constructor(start: ReceiveSlotsStart, channel: ChannelFacts) {
+    this.#slots = new ReceivingChannel(start, channel.id);
+    this.#header = new DeviceStateHeader(start.devices);
+    const own = channel.extended ? PayloadFlag.checksum | PayloadFlag.again : 0;
+    this.#known = PayloadFlag.deviceState | own;
+  }
+
+  claims(flags: number): boolean {
+    return (flags & PayloadFlag.deviceState) !== 0;
+  }
+
+  read(flags: number, packet: PacketReader): void {
+    checkFlags(flags, this.#known, 'a device-state packet');
+    const header = this.#header;
+    packet.readHeader(DeviceStateField.payload);
+    header.decode(packet.header.bytes);
+    packet.readHeader(BufferField.data);
+    header.decodePayload(packet.header.bytes);
+    const { device, index, length, last } = header;
+    const slot = this.#slots.claim(device, index, length, last, (flags & PayloadFlag.again) !== 0);
+    if (slot < 0) this.#pass(packet, length);
+    else this.#fill(packet, slot, length, last);
+  }
+
+  #fill(packet: PacketReader, slot: number, length: number, last: boolean): void {
+    try {
+      if (length > 0) packet.add(this.#slots.arena, slot * SLOT_BYTES, length);
+      packet.receive();
+      packet.end();
+      this.#slots.publish(slot, length, last);
+    } catch (error) {
+      this.#slots.abandon(slot);
+      throw error;
+    }
+  }
+
+  /** Read what is here already into nothing. */
+  #pass(packet: PacketReader, length: number): void {
+    if (length > 0) packet.add(packet.staging, 0, length);
+    packet.receive();
+    packet.end();
+  }
+}

@@ -1,0 +1,29 @@
+/** Bytes of a slot: what one device-state packet carries at most. */
+export const SLOT_BYTES = 1024 * 1024;
+
+/** Slots that every device has, whatever the others do: one is loaded or filled while the next one travels. */
+export const RESERVED_SLOTS = 2;
+
+/** Devices in one transfer. */
+export const MAX_DEVICES = 1024;
+
+/** Slots in one arena. */
+export const MAX_SLOTS = 16384;
+
+/** Slots that one device may have unless it is told otherwise. */
+export const DEFAULT_PER_DEVICE = 64;
+
+/** Buffers of one device: they are numbered with 32 bits, and the last number is not used. */
+export const MAX_INDEX = 0xfffffffe;
+
+/** How long a thread waits for a slot, or for the next buffer, unless it is told otherwise, in milliseconds. */
+export const DEFAULT_SLOT_WAIT = 60_000;
+
+/** How long a thread waits for the ledger's lock, which nobody holds for longer than some microseconds. */
+export const LOCK_WITHIN = 10_000;
+
+/** How long a lane may take to be ready for tasks, in milliseconds. */
+export const LANE_START_WITHIN = 30_000;
+
+/** How long a lane may take to end before it counts as one that does not return, in milliseconds. */
+export const LANE_END_WITHIN = 3_000;

@@ -1,0 +1,382 @@
+import { BufferError } from './errors.ts';
+import { MAX_INDEX } from './limits.ts';
+import { LOCK_WORDS } from './lock.ts';
+import { PlaceState, Places, type PlaceTable } from './places.ts';
+import { shareFor } from './shares.ts';
+import { addWide, wide } from './wide.ts';
+
+/** What `claim` answers instead of a place: the buffer is here already and is read into nothing. */
+export const DROP = -1;
+/** What `claim` answers instead of a place: read nothing more of this channel now, and ask again. */
+export const WITHHOLD = -2;
+/** What `claim` answers instead of a place: the spill file is full, or there is none. */
+export const NO_ROOM = -3;
+
+// Words of the whole
+const CANCELLED = LOCK_WORDS;
+const CHANGED = LOCK_WORDS + 1;
+const DEVICES = LOCK_WORDS + 2;
+const SLOTS = LOCK_WORDS + 3;
+const PER_DEVICE = LOCK_WORDS + 4;
+const CREDITS = LOCK_WORDS + 5;
+const SHARE = LOCK_WORDS + 6;
+const PLACES = LOCK_WORDS + 7;
+const HEADER = PLACES + Places.HEADER_WORDS;
+
+// Words of a device. Indices are counts of 32 bits: "the first index that is not".
+const NEXT = 0;
+const RECEIVED = 1;
+const HIGHEST = 2;
+const LAST = 3;
+const CREDIT = 4;
+const NEED = 5;
+const OPENED = 6;
+const STUCK = 7;
+const ABORTED = 8;
+const ARRIVED = 9;
+const BYTES = 10;
+const DEVICE_WORDS = 12;
+
+export interface ReceiveLedgerOptions {
+  readonly devices: number;
+  readonly slots: number;
+  /** Slots that one device may have at most. */
+  readonly perDevice: number;
+  /** Whether senders keep to credits: what goes beyond is refused. Else it waits or is spilled. */
+  readonly credits: boolean;
+  /** Buffers that can be in the spill file, and the bytes of all of them. */
+  readonly spill: { readonly places: number; readonly bytes: number };
+}
+
+/** What is known of one device's buffers on the receiving side. Indices are counts. */
+export interface ReceiveDevice {
+  /** Buffers below this index were loaded, which had so many bytes. */
+  readonly next: number;
+  readonly bytes: number;
+  /** Buffers below this index have arrived. */
+  readonly received: number;
+  /** Buffers below this index may be sent. */
+  readonly credit: number;
+  /** How many buffers there are, once that is known. */
+  readonly total: number | undefined;
+  /** Slots in use, and buffers in the spill file. */
+  readonly held: number;
+  readonly spilled: number;
+  /** Whether its thread has begun to load, and whether it has loaded everything. */
+  readonly opened: boolean;
+  readonly loaded: boolean;
+}
+
+/**
+ * Which place holds which buffer of which device, on the receiving side: slots, and places in the spill file. Rules alone:
+ * no memory of the slots, no threads and no waiting, all in the words of one array. Whoever shares it between threads holds
+ * a lock around every call.
+ *
+ * The first buffers that a device still has to load, as many as its share of the slots, always find a slot: nothing else
+ * is ever put there. The index behind them is the device's credit, which never goes down.
+ */
+export class ReceiveLedger {
+  readonly words: Int32Array<SharedArrayBuffer>;
+  readonly #places: Places;
+  readonly #titles: readonly string[];
+
+  /** An empty ledger; `titles` is how devices are called in errors. */
+  static create(options: ReceiveLedgerOptions, titles: readonly string[]): ReceiveLedger {
+    const { devices, slots, perDevice, credits, spill } = options;
+    const table: PlaceTable = { devices, slots, spills: spill.places };
+    const size = HEADER + devices * DEVICE_WORDS + Places.wordsFor(table);
+    const words = new Int32Array(new SharedArrayBuffer(size * 4));
+    words[DEVICES] = devices;
+    words[SLOTS] = slots;
+    words[PER_DEVICE] = perDevice;
+    words[CREDITS] = credits ? 1 : 0;
+    Places.prepare(words, PLACES, table, spill.bytes);
+    const ledger = new ReceiveLedger(words.buffer, titles);
+    for (let d = 0; d < devices; d++) words[ledger.#device(d) + NEED] = -1;
+    ledger.#places.mend();
+    ledger.#grant();
+    return ledger;
+  }
+
+  /** The ledger whose words are in `shared`. */
+  constructor(shared: SharedArrayBuffer, titles: readonly string[]) {
+    this.words = new Int32Array(shared);
+    this.#places = new Places(this.words, PLACES, HEADER + this.words[DEVICES]! * DEVICE_WORDS);
+    this.#titles = titles;
+  }
+
+  get devices(): number {
+    return this.words[DEVICES]!;
+  }
+
+  get slots(): number {
+    return this.words[SLOTS]!;
+  }
+
+  /** Word that changes, and is notified, when the device's next buffer has come or the device was aborted. */
+  arrivedWord(device: number): number {
+    return this.#device(device) + ARRIVED;
+  }
+
+  /** Word that changes, and is notified, when something was loaded or dropped: credits, room, progress. */
+  get changedWord(): number {
+    return CHANGED;
+  }
+
+  get isCancelled(): boolean {
+    return Atomics.load(this.words, CANCELLED) === 1;
+  }
+
+  isAborted(device: number): boolean {
+    return this.isCancelled || Atomics.load(this.words, this.#device(device) + ABORTED) === 1;
+  }
+
+  // What a channel does
+
+  /**
+   * Where the buffer that a channel has found goes: a slot, a place in the spill file (`slots` and above), or one of `DROP`,
+   * `WITHHOLD`, `NO_ROOM`. `again`: its sender has sent it before. Throws a `BufferError` where it must not have been sent.
+   */
+  claim(
+    channel: number,
+    device: number,
+    index: number,
+    length: number,
+    last: boolean,
+    again: boolean,
+  ): number {
+    if (index > MAX_INDEX)
+      throw this.#error('ERR_BUFFER_INDEX', device, `buffer ${index}, the highest is ${MAX_INDEX}`);
+    const at = this.#device(device);
+    const known = this.#places.find(device, index);
+    if (again && known >= 0 && this.#places.stateOf(known) === PlaceState.filling) return WITHHOLD;
+    if (index < this.words[at + NEXT]! >>> 0 || known >= 0) {
+      if (again) return DROP;
+      throw this.#error('ERR_BUFFER_TWICE', device, `buffer ${index} has come before`);
+    }
+    this.#refuse(device, index, last);
+    if (this.words[at + ABORTED] === 1) return DROP;
+    if (index < this.words[at + CREDIT]! >>> 0) return this.#places.takeSlot(channel, device, index);
+    if (this.words[CREDITS] === 1)
+      throw this.#error(
+        'ERR_BUFFER_CREDIT',
+        device,
+        `buffer ${index}, the device may send up to ${(this.words[at + CREDIT]! >>> 0) - 1}`,
+      );
+    if (this.#someoneLoads()) return WITHHOLD;
+    const place = this.#places.takeSpill(channel, device, index, length);
+    return place < 0 ? NO_ROOM : place;
+  }
+
+  /** The buffer that goes to `place` is there, whole and checked. Throws a `BufferError` as `claim` does. */
+  publish(place: number, length: number, last: boolean): void {
+    const device = this.#places.deviceOf(place);
+    const index = this.#places.indexOf(place);
+    const at = this.#device(device);
+    this.#refuse(device, index, last);
+    if (this.words[at + ABORTED] === 1) {
+      this.abandon(place);
+      return;
+    }
+    this.#places.fill(place, length);
+    if (last) this.words[at + LAST] = (index + 1) | 0;
+    if (index >= this.words[at + HIGHEST]! >>> 0) this.words[at + HIGHEST] = (index + 1) | 0;
+    this.#follow(device);
+    if (last) this.#grant();
+    if (index === this.words[at + NEXT]! >>> 0) this.#signal(at + ARRIVED);
+    this.#signal(CHANGED);
+  }
+
+  /** Nothing came to `place`: it is free again. */
+  abandon(place: number): void {
+    this.#places.free(place);
+    this.#signal(CHANGED);
+  }
+
+  /** Nothing was loaded for as long as a loader may take: those that have something to load count as stuck until they go on. */
+  markStuck(): void {
+    for (let d = 0; d < this.devices; d++)
+      if (this.#isAtHand(d)) this.words[this.#device(d) + STUCK] = this.words[this.#device(d) + NEXT]! + 1;
+  }
+
+  // What a device does
+
+  /** The device's thread begins to load. */
+  open(device: number): void {
+    this.words[this.#device(device) + OPENED] = 1;
+    this.#signal(CHANGED);
+  }
+
+  /** Where the device's next buffer is; -1 where it has not come yet. */
+  nextOf(device: number): number {
+    const place = this.#places.find(device, this.words[this.#device(device) + NEXT]! >>> 0);
+    return place >= 0 && this.#places.stateOf(place) === PlaceState.full ? place : -1;
+  }
+
+  /** Whether all of the device's buffers were loaded. */
+  isLoaded(device: number): boolean {
+    const at = this.#device(device);
+    return this.words[at + LAST] !== 0 && this.words[at + NEXT] === this.words[at + LAST];
+  }
+
+  /** A slot that the device's next buffer, which is in the spill file, is fetched to; -1 where the device was aborted. */
+  fetchTo(device: number): number {
+    if (this.isAborted(device)) return -1;
+    return this.#places.takeFetchSlot(device);
+  }
+
+  /** What was in the spill file at `from` is in the slot `to` now. */
+  fetched(from: number, to: number): void {
+    this.#places.move(from, to);
+  }
+
+  /** The device's next buffer, at `place`, has been loaded. */
+  loaded(place: number): void {
+    const device = this.#places.deviceOf(place);
+    const at = this.#device(device);
+    this.words[at + NEXT] = (this.words[at + NEXT]! + 1) | 0;
+    addWide(this.words, at + BYTES, this.#places.lengthOf(place));
+    this.#places.free(place);
+    this.#grant();
+    this.#signal(CHANGED);
+  }
+
+  lengthOf(place: number): number {
+    return this.#places.lengthOf(place);
+  }
+
+  // What the main side does
+
+  /** The channel's thread has ended: what it was reading will not come. */
+  lostBy(channel: number): void {
+    this.#places.freeOf(channel);
+    this.#signal(CHANGED);
+  }
+
+  /** The device will not load any more: what has come for it is dropped, and so is what still comes. */
+  abort(device: number): void {
+    const at = this.#device(device);
+    Atomics.store(this.words, at + ABORTED, 1);
+    this.#places.dropFull(device, this.words[at + NEXT]! >>> 0);
+    this.words[at + NEED] = this.#places.held(device);
+    this.#grant();
+    this.#signal(at + ARRIVED);
+    this.#signal(CHANGED);
+  }
+
+  cancel(): void {
+    Atomics.store(this.words, CANCELLED, 1);
+    for (let d = 0; d < this.devices; d++) this.#signal(this.arrivedWord(d));
+    this.#signal(CHANGED);
+  }
+
+  device(device: number): ReceiveDevice {
+    const at = this.#device(device);
+    const total = this.words[at + LAST]! >>> 0;
+    return {
+      next: this.words[at + NEXT]! >>> 0,
+      bytes: wide(this.words, at + BYTES),
+      received: this.words[at + RECEIVED]! >>> 0,
+      credit: this.words[at + CREDIT]! >>> 0,
+      total: total === 0 ? undefined : total,
+      held: this.#places.held(device),
+      spilled: this.#places.spilled(device),
+      opened: this.words[at + OPENED] === 1,
+      loaded: this.isLoaded(device),
+    };
+  }
+
+  /** A thread died while it changed something: everything that follows from the states of places is made anew. */
+  mend(): void {
+    for (let d = 0; d < this.devices; d++)
+      this.#places.dropBelow(d, this.words[this.#device(d) + NEXT]! >>> 0);
+    this.#places.mend();
+    this.#grant();
+    for (let d = 0; d < this.devices; d++) {
+      this.#follow(d);
+      this.#signal(this.arrivedWord(d));
+    }
+    this.#signal(CHANGED);
+  }
+
+  /** What no sender may do: a buffer behind the last one, a second last one, a last one before others. */
+  #refuse(device: number, index: number, last: boolean): void {
+    const at = this.#device(device);
+    const total = this.words[at + LAST]! >>> 0;
+    if (total !== 0 && last)
+      throw this.#error(
+        'ERR_BUFFER_LAST',
+        device,
+        `buffer ${index} is the last one, and so was ${total - 1}`,
+      );
+    if (total !== 0 && index >= total)
+      throw this.#error('ERR_BUFFER_LAST', device, `buffer ${index} comes after the last one, ${total - 1}`);
+    const highest = this.words[at + HIGHEST]! >>> 0;
+    if (last && index < highest)
+      throw this.#error(
+        'ERR_BUFFER_LAST',
+        device,
+        `buffer ${index} is the last one, but ${highest - 1} has come`,
+      );
+  }
+
+  /** Whether some device has its next buffer at hand, and a thread that goes on loading: room will come of that. */
+  #someoneLoads(): boolean {
+    for (let d = 0; d < this.devices; d++) {
+      const at = this.#device(d);
+      const stuck = this.words[at + STUCK] === this.words[at + NEXT]! + 1;
+      if (this.words[at + OPENED] === 1 && !stuck && this.#isAtHand(d)) return true;
+    }
+    return false;
+  }
+
+  #isAtHand(device: number): boolean {
+    return this.nextOf(device) >= 0;
+  }
+
+  /** Go on counting the buffers that have come without a gap. */
+  #follow(device: number): void {
+    const at = this.#device(device);
+    for (;;) {
+      const received = Math.max(this.words[at + RECEIVED]! >>> 0, this.words[at + NEXT]! >>> 0);
+      this.words[at + RECEIVED] = received | 0;
+      const place = this.#places.find(device, received);
+      if (place < 0 || this.#places.stateOf(place) !== PlaceState.full) return;
+      this.words[at + RECEIVED] = (received + 1) | 0;
+    }
+  }
+
+  /** Raise credits as far as the shares allow. */
+  #grant(): void {
+    for (let d = 0; d < this.devices; d++) {
+      const at = this.#device(d);
+      const total = this.words[at + LAST]! >>> 0;
+      if (this.words[at + ABORTED] === 0 && total !== 0)
+        this.words[at + NEED] = Math.min(total - (this.words[at + NEXT]! >>> 0), this.slots);
+    }
+    const perDevice = this.words[PER_DEVICE]!;
+    const needs = HEADER + NEED;
+    const share = shareFor(this.words, needs, DEVICE_WORDS, this.devices, this.slots, perDevice);
+    this.words[SHARE] = share;
+    for (let d = 0; d < this.devices; d++) {
+      const at = this.#device(d);
+      const need = this.words[at + NEED]!;
+      const credit = (this.words[at + NEXT]! >>> 0) + (need < 0 ? share : Math.min(share, need));
+      if (this.words[at + ABORTED] === 0 && credit > this.words[at + CREDIT]! >>> 0)
+        this.words[at + CREDIT] = Math.min(credit, MAX_INDEX + 1) | 0;
+    }
+  }
+
+  #signal(word: number): void {
+    Atomics.add(this.words, word, 1);
+    Atomics.notify(this.words, word);
+  }
+
+  #device(device: number): number {
+    return HEADER + device * DEVICE_WORDS;
+  }
+
+  #error(code: BufferError['code'], device: number, message: string): BufferError {
+    return new BufferError(code, this.#titles[device]!, message);
+  }
+}
