@@ -1,5 +1,6 @@
 /** The only door to the kernel: descriptors, mappings, eventfds, unix sockets that carry descriptors, poll. */
 export { pinThread } from './affinity.ts';
+export type { Compressor, Decompressor } from './compressed.ts';
 export { ownFileMask, raiseDescriptorLimit, ThreadCredentials } from './credentials.ts';
 export {
   blockDeviceSize,
@@ -12,6 +13,7 @@ export {
   writeFromAddressAt,
   zeroBlocks,
 } from './disk.ts';
+export { Epoll } from './epoll.ts';
 export { Errno, errnoName } from './errno.ts';
 export { createEventfd, drainEventfd, signalEventfd } from './eventfd.ts';
 export { closeAll, Fd, Seal } from './fd.ts';
@@ -93,4 +95,19 @@ export {
   unixSocketKind,
 } from './socket.ts';
 export { removeStaleSocket } from './socket-path.ts';
+export {
+  acceptTcp,
+  connectTcp,
+  listenTcp,
+  localAddress,
+  receiveNow,
+  remoteAddress,
+  sendNow,
+  setSocketTimeouts,
+  shutdownSocket,
+  socketError,
+} from './stream-socket.ts';
+export { Vectors } from './vectors.ts';
 export { readXattrs } from './xattr.ts';
+export { ZlibCompressor, ZlibDecompressor, zlibVersion } from './zlib.ts';
+export { ZstdCompressor, ZstdDecompressor, ZstdFrames, zstdVersion } from './zstd.ts';

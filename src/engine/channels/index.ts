@@ -1,3 +1,34 @@
-/** The channels of a transfer: a thread each, which moves packets of any kind of payload. */
-export type { ChannelFacts, KindFactory, KindStart, PayloadKind, PayloadSink, PayloadSource } from './kind.ts';
-export { HEADER_ROOM, type MemoryRange, type PacketReader, type PacketWriter, STAGING_ROOM } from './packet-io.ts';
+/** The channels of a transfer: connections, and a thread each that moves packets of any kind of payload over one of them. */
+export { Bell } from './bell.ts';
+export { Channels, type ChannelsOptions } from './channels.ts';
+export { connect, type Role } from './connect.ts';
+export { type Connection, fileConnection, socketConnection } from './connection.ts';
+export {
+  CHANNEL_MAGIC,
+  CHANNEL_VERSION,
+  FERRY_MAIN_MAGIC,
+  HEAD_BYTES,
+  PacketFlag,
+  QEMU_MAIN_MAGIC,
+} from './constants.ts';
+export type { ChannelCounters } from './control.ts';
+export { type Endpoint, parseEndpoint } from './endpoint.ts';
+export { ChannelError } from './errors.ts';
+export { decodeHello, encodeHello, Feature, HELLO_BYTES, type Hello } from './hello.ts';
+export type {
+  ChannelFacts,
+  KindFactory,
+  KindStart,
+  PayloadKind,
+  PayloadSink,
+  PayloadSource,
+} from './kind.ts';
+export { type Listener, listen } from './listen.ts';
+export {
+  HEADER_ROOM,
+  type MemoryRange,
+  type PacketReader,
+  type PacketWriter,
+  STAGING_ROOM,
+} from './packet-io.ts';
+export type { Patience } from './patience.ts';

@@ -1,0 +1,125 @@
+import { Worker } from 'node:worker_threads';
+import { asError } from '../../errors.ts';
+import { setSocketTimeouts } from '../../sys/index.ts';
+import type { Connection } from './connection.ts';
+import { ChannelError } from './errors.ts';
+import type { ChannelMessage, ChannelStart } from './thread-messages.ts';
+
+/** Milliseconds: for a packet, between packets, and for the thread to end. */
+interface Deadlines {
+  readonly packetMs: number;
+  readonly idleMs: number;
+  readonly endMs: number;
+}
+
+/** The main thread's hold on the thread of one channel over one connection. */
+export class ChannelThread {
+  /** `ended`: in good order. `stopped`: as it was told to, or badly. */
+  state: 'running' | 'ended' | 'stopped' = 'running';
+  /** Whether its kinds are loaded. */
+  hasBegun = false;
+  /** Names of its kinds. */
+  kinds: readonly string[] = [];
+  readonly #id: number;
+  readonly #connection: Connection;
+  readonly #worker: Worker;
+  readonly #endMs: number;
+  readonly #changed: () => void;
+  readonly #gone = Promise.withResolvers<void>();
+  #last: ChannelMessage | undefined;
+  #failure: Error | undefined;
+
+  /** Start the thread; `connection` is taken over. `changed` is called whenever it has come further. */
+  constructor(
+    start: Omit<ChannelStart, 'stream'>,
+    connection: Connection,
+    { packetMs, idleMs, endMs }: Deadlines,
+    changed: () => void,
+  ) {
+    this.#id = start.id;
+    this.#connection = connection;
+    this.#endMs = endMs;
+    this.#changed = changed;
+    const { fd, isFile } = connection;
+    if (!isFile) {
+      fd.setNonBlocking(false);
+      setSocketTimeouts(fd, packetMs);
+    }
+    const stream = { fd: fd.number, isFile, packetMs, idleMs };
+    this.#worker = new Worker(threadModule(), { workerData: { ...start, stream } satisfies ChannelStart });
+    this.#worker.on('message', (message: ChannelMessage) => {
+      if (message.kind !== 'ready') this.#last = message;
+      else {
+        this.hasBegun = true;
+        this.kinds = message.names;
+        this.#changed();
+      }
+    });
+    this.#worker.on('error', (error) => {
+      this.#failure ??= this.#failed(asError(error).message, error);
+    });
+    this.#worker.once('exit', () => void this.#settle());
+  }
+
+  /** Make blocked calls on the connection return. */
+  unblock(): void {
+    if (this.state === 'running') this.#connection.shutdown();
+  }
+
+  /** What the thread ended with, once: undefined where nothing is wrong. */
+  takeFailure(): Error | undefined {
+    if (this.state === 'running') return undefined;
+    const failure = this.#failure;
+    this.#failure = undefined;
+    return failure;
+  }
+
+  /** Resolves when the thread is gone and the connection closed. It must have been told to end. */
+  async stop(): Promise<void> {
+    this.unblock();
+    // What a call that does not return was lent stays as it is: a thread that was ended by force gives nothing back
+    const force = setTimeout(() => {
+      this.#failure ??= this.#failed(`its thread did not end within ${this.#endMs} ms`);
+      void this.#worker.terminate().catch(() => undefined);
+    }, this.#endMs);
+    try {
+      await this.#gone.promise;
+    } finally {
+      clearTimeout(force);
+    }
+  }
+
+  async #settle(): Promise<void> {
+    const last = this.#last;
+    try {
+      if (last?.kind === 'failed') throw this.#revived(last);
+      if (last === undefined) throw this.#failed('its thread ended without a word');
+      if (last.kind === 'ended' && last.orderly) {
+        await this.#connection.ended();
+        this.state = 'ended';
+      }
+    } catch (error) {
+      this.#failure ??= asError(error);
+    }
+    if (this.state === 'running') this.state = 'stopped';
+    await this.#connection[Symbol.asyncDispose]();
+    this.#gone.resolve();
+    this.#changed();
+  }
+
+  #revived({ code, message, stack }: Extract<ChannelMessage, { kind: 'failed' }>): Error {
+    const error = new ChannelError(code, message);
+    if (stack !== undefined) error.stack = stack;
+    return error;
+  }
+
+  #failed(what: string, cause?: unknown): ChannelError {
+    return new ChannelError('ERR_CHANNEL', `Channel ${this.#id}: ${what}`, { cause });
+  }
+}
+
+/** The thread's entry, in the sources or compiled. */
+function threadModule(): URL {
+  const name = import.meta.url.endsWith('.ts') ? './channel-thread.ts' : './channel-thread.js';
+  return new URL(name, import.meta.url);
+}

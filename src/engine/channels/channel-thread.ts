@@ -1,0 +1,53 @@
+/**
+ * Entry of the worker thread of one channel: blocking calls from and to mapped memory. Once its kinds are loaded it does not
+ * return to its event loop before its end.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import { asError, FerryError } from '../../errors.ts';
+import { Bell } from './bell.ts';
+import { ChannelControl, ChannelState } from './control.ts';
+import { ChannelAborted } from './errors.ts';
+import type { PayloadKind } from './kind.ts';
+import { ChannelPacketReader } from './packet-reader.ts';
+import { ChannelPacketWriter } from './packet-writer.ts';
+import { receiveAll } from './receive-loop.ts';
+import { disposeAll, loadKinds } from './registry.ts';
+import { sendAll } from './send-loop.ts';
+import { ChannelStream } from './stream.ts';
+import type { ChannelMessage, ChannelStart } from './thread-messages.ts';
+
+const start = workerData as ChannelStart;
+const { id, direction, extended, checksum } = start;
+const control = new ChannelControl(start.control);
+
+function tell(message: ChannelMessage): void {
+  parentPort?.postMessage(message);
+}
+
+function run(kinds: readonly PayloadKind[]): void {
+  const stream = new ChannelStream(start.stream, id, control);
+  if (direction === 'send') {
+    using packet = new ChannelPacketWriter(stream, checksum, `channel ${id}`);
+    sendAll({ id, kinds, control, bell: new Bell(start.bell), stream, packet });
+  } else {
+    using packet = new ChannelPacketReader(stream, { checksum, extended }, `channel ${id}`);
+    receiveAll({ id, kinds, control, stream, packet });
+  }
+}
+
+try {
+  const kinds = await loadKinds(start.kinds, { id, channels: start.control.channels, direction, extended });
+  try {
+    tell({ kind: 'ready', names: kinds.map(({ name }) => name) });
+    control.setState(id, ChannelState.running);
+    run(kinds);
+  } finally {
+    disposeAll(kinds);
+  }
+  tell({ kind: 'ended', orderly: true });
+} catch (error) {
+  const { message, stack } = asError(error);
+  if (error instanceof ChannelAborted) tell({ kind: 'ended', orderly: false });
+  else
+    tell({ kind: 'failed', code: error instanceof FerryError ? error.code : 'ERR_CHANNEL', message, stack });
+}

@@ -1,0 +1,52 @@
+import { type Fd, Poll, receiveNow, sendNow, WOULD_BLOCK } from '../../sys/index.ts';
+import { ChannelError } from './errors.ts';
+import type { Wait } from './patience.ts';
+import { watch } from './readiness.ts';
+
+/**
+ * Wait for `length` bytes from `fd`, a socket, and take them, or (`peek`) look at them. `what` is waited for, in messages.
+ * Rejects with `ERR_DEADLINE`, `ERR_CHANNEL_CUT`.
+ */
+export async function receiveBytes(
+  fd: Fd,
+  length: number,
+  what: string,
+  wait: Wait,
+  { peek = false }: { peek?: boolean } = {},
+): Promise<Uint8Array> {
+  const bytes = new Uint8Array(length);
+  let count = 0;
+  await untilDone(fd, Poll.in, what, wait, () => {
+    const received = receiveNow(fd, bytes.subarray(peek ? 0 : count), { peek });
+    if (received === WOULD_BLOCK) return false;
+    count = peek ? received : count + received;
+    if (received === 0)
+      throw new ChannelError('ERR_CHANNEL_CUT', `${what}: the stream ends after ${count} of ${length} bytes`);
+    return count === length;
+  });
+  return bytes;
+}
+
+/** Send `bytes` over `fd`, a socket. Rejects with `ERR_DEADLINE`. */
+export async function sendBytes(fd: Fd, bytes: Uint8Array, what: string, wait: Wait): Promise<void> {
+  let rest = bytes;
+  await untilDone(fd, Poll.out, what, wait, () => {
+    const sent = sendNow(fd, rest);
+    if (sent !== WOULD_BLOCK) rest = rest.subarray(sent);
+    return rest.length === 0;
+  });
+}
+
+/** Call `attempt`, and again whenever one of `events` happened to `fd`, until it returns true. */
+export async function untilDone(
+  fd: Fd,
+  events: number,
+  what: string,
+  wait: Wait,
+  attempt: () => boolean,
+): Promise<void> {
+  wait.signal?.throwIfAborted();
+  if (attempt()) return;
+  using watching = watch(fd, events);
+  while (!attempt()) await watching.next(what, wait);
+}

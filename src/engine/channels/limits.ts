@@ -1,0 +1,32 @@
+/** Channels of one transfer: their number has one byte in the hello. */
+export const MAX_CHANNELS = 255;
+
+/** Milliseconds that a packet may take once its first byte moved. */
+export const PACKET_WITHIN = 30_000;
+
+/** Milliseconds that a receiving channel waits for the next packet. */
+export const IDLE_WITHIN = 300_000;
+
+/** Milliseconds for the threads of channels to come up. */
+export const START_WITHIN = 20_000;
+
+/** Milliseconds for a thread to end once it was told to. */
+export const END_WITHIN = 5_000;
+
+/** Milliseconds for a connection to be made. */
+export const CONNECT_WITHIN = 10_000;
+
+/** Milliseconds that a new connection has to say what it is. */
+export const IDENTIFY_WITHIN = 10_000;
+
+/** Milliseconds for all connections of a transfer to be there. */
+export const COLLECT_WITHIN = 60_000;
+
+/** Connections that may be there without having said what they are. */
+export const MAX_UNIDENTIFIED = 32;
+
+/** Connections that are turned away before a transfer gives up. */
+export const MAX_STRANGERS = 1000;
+
+/** Milliseconds for the TLS handshake and, at the end, for the bye. */
+export const TLS_WITHIN = 10_000;
