@@ -13,6 +13,9 @@ export class DirtyLog implements Disposable {
   readonly pages: number;
   readonly #mapping: Mapping;
   readonly #bitmap: Uint8Array<ArrayBuffer>;
+  /** The part of the bitmap that words of four bytes cover, behind `head` single ones: mostly nothing is marked. */
+  readonly #words: Uint32Array<ArrayBuffer>;
+  readonly #head: number;
   #lost = 0;
 
   /** The bitmap of `size` bytes that starts `delta` bytes into `mapping`, which belongs to the log from now on. */
@@ -20,6 +23,12 @@ export class DirtyLog implements Disposable {
     this.#mapping = mapping;
     this.#bitmap = new Uint8Array(mapping.buffer, delta, size);
     this.pages = size * 8;
+    const head = -delta & 3;
+    this.#head = size < head + 4 ? size : head;
+    this.#words =
+      size < head + 4
+        ? new Uint32Array(0)
+        : new Uint32Array(mapping.buffer, delta + head, (size - head) >> 2);
   }
 
   /** How many marks fell, at least in part, beyond the end of the log. */
@@ -48,8 +57,30 @@ export class DirtyLog implements Disposable {
     }
   }
 
+  /**
+   * Take every mark out, and call `visit` with the number of each page that had one, in order. A page that is marked
+   * meanwhile shows up now or next time: its bit is gone before it is visited.
+   */
+  collect(visit: (page: number) => void): void {
+    const bitmap = this.#bitmap;
+    const words = this.#words;
+    take(bitmap, 0, this.#head, visit);
+    for (let i = 0; i < words.length; i++) if (words[i] !== 0) take(bitmap, this.#head + i * 4, 4, visit);
+    const tail = this.#head + words.length * 4;
+    take(bitmap, tail, bitmap.length - tail, visit);
+  }
+
   [Symbol.dispose](): void {
     this.#mapping[Symbol.dispose]();
+  }
+}
+
+/** Take the marks out of `count` bytes of a bitmap. */
+function take(bitmap: Uint8Array, from: number, count: number, visit: (page: number) => void): void {
+  for (let byte = from; byte < from + count; byte++) {
+    if (bitmap[byte] === 0) continue;
+    const marks = Atomics.exchange(bitmap, byte, 0);
+    for (let bit = 0; bit < 8; bit++) if ((marks & (1 << bit)) !== 0) visit(byte * 8 + bit);
   }
 }
 
