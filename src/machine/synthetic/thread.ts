@@ -1,0 +1,49 @@
+import { Lane } from '../../engine/slots/index.ts';
+import type { Task, TaskTable } from './tasks.ts';
+
+/** How long a part of a machine may take to give up what it has, in milliseconds. */
+const END_WITHIN = 5_000;
+
+/** The thread of a machine's part, as the main thread sees it: tasks by name, one after the other. */
+export class MachineThread<T extends TaskTable> implements AsyncDisposable {
+  readonly #lane: Lane;
+
+  private constructor(lane: Lane) {
+    this.#lane = lane;
+  }
+
+  /**
+   * Start the thread `name`: `factory` of `module`, a file beside this one, makes what does the tasks. Rejects with `ERR_LANE`
+   * and what it throws.
+   */
+  static async start<T extends TaskTable>(
+    name: string,
+    module: string,
+    factory: string,
+    start: unknown,
+  ): Promise<MachineThread<T>> {
+    const file = `${module}${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`;
+    const url = new URL(file, import.meta.url);
+    return new MachineThread<T>(await Lane.start({ name: `thread of ${name}`, module: url, factory, start }));
+  }
+
+  /** Have a task done. Rejects with what it throws, or where the thread has ended. */
+  run<K extends keyof T & string>(command: K, ...[arg]: Parameters<T[K]>): Promise<ReturnType<T[K]>> {
+    // The table that this is typed by is the one that answers
+    return this.#lane.run({ command, arg } satisfies Task) as Promise<ReturnType<T[K]>>;
+  }
+
+  /** Whether nothing that it was lent is in use any more. */
+  get hasEnded(): boolean {
+    return this.#lane.hasEnded;
+  }
+
+  /** Have the part give up what it has, and end the thread. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#lane.hasEnded) return;
+    await Promise.allSettled([
+      this.#lane.run({ command: 'end', arg: undefined } satisfies Task, { deadline: END_WITHIN }),
+    ]);
+    await this.#lane.end();
+  }
+}
