@@ -42,29 +42,32 @@ function readAll(kinds: readonly PayloadKind[], bytes: Uint8Array): void {
   }
 }
 
-test('RAM arrives as it was, zero pages by name alone, in packets of 128 pages of one block', () => {
-  using from = mapAnonymous(400 * PAGE, 'source');
-  using to = mapAnonymous(400 * PAGE, 'destination');
-  const sizes = { 'pc.ram': 300, rom: 37 };
-  from.bytes.fill(0x5a, 0, 290 * PAGE);
-  from.bytes.fill(0, 10 * PAGE, 20 * PAGE);
-  from.bytes[30 * PAGE] = 0;
-  from.bytes[31 * PAGE - 1] = 7;
-  from.bytes.fill(0, 50 * PAGE, 60 * PAGE - 1);
-  const pass = new RamPass(blocksIn(from, sizes), { channels: 1 });
-  pass.addAll();
-  assert.equal(pass.remaining(), 337);
-  assert.equal(pass.open(), 1);
-  using packets = new KeptPackets();
-  sendAll(pass, packets);
-  assert.equal(pass.remaining(), 0);
-  assert.ok(pass.exhausted);
-  const receiver = new RamReceiver(blocksIn(to, sizes), { channels: 1, fresh: true });
-  using ram = createRam(receiver.start, channelFacts('receive'));
-  readAll([ram], Buffer.concat(packets.packets));
-  assert.ok(from.bytes.subarray(0, 337 * PAGE).every((byte, i) => byte === to.bytes[i]));
-  assert.equal(packets.packets.length, 4);
-  const { normal, zero, bytes } = pass.counters();
-  assert.deepEqual({ normal, zero, bytes }, { normal: 271, zero: 66, bytes: 271 * PAGE });
-  assert.deepEqual(receiver.counters(), pass.counters());
-});
+for (const method of ['none', 'zlib', 'zstd'] as const)
+  test(`RAM arrives as it was by ${method}, zero pages by name alone, in packets of 128 pages of one block`, () => {
+    using from = mapAnonymous(400 * PAGE, 'source');
+    using to = mapAnonymous(400 * PAGE, 'destination');
+    const sizes = { 'pc.ram': 300, rom: 37 };
+    from.bytes.fill(0x5a, 0, 290 * PAGE);
+    for (let at = 100 * PAGE; at < 140 * PAGE; at++) from.bytes[at] = Math.imul(at, 0x9e37_79b1) >>> 24;
+    from.bytes.fill(0, 10 * PAGE, 20 * PAGE);
+    from.bytes[30 * PAGE] = 0;
+    from.bytes[31 * PAGE - 1] = 7;
+    from.bytes.fill(0, 50 * PAGE, 60 * PAGE - 1);
+    const pass = new RamPass(blocksIn(from, sizes), { channels: 1, method });
+    pass.addAll();
+    assert.equal(pass.remaining(), 337);
+    assert.equal(pass.open(), 1);
+    using packets = new KeptPackets();
+    sendAll(pass, packets);
+    assert.equal(pass.remaining(), 0);
+    assert.ok(pass.exhausted);
+    const receiver = new RamReceiver(blocksIn(to, sizes), { channels: 1, fresh: true, method });
+    using ram = createRam(receiver.start, channelFacts('receive'));
+    readAll([ram], Buffer.concat(packets.packets));
+    assert.ok(Buffer.from(from.bytes).equals(to.bytes));
+    assert.equal(packets.packets.length, 4);
+    const { normal, zero, bytes } = pass.counters();
+    assert.deepEqual([normal, zero], [271, 66]);
+    assert.ok(method === 'none' ? bytes === 271 * PAGE : bytes < (271 * PAGE) / 2);
+    assert.deepEqual(receiver.counters(), pass.counters());
+  });

@@ -49,6 +49,7 @@ export function ramHeaderLength(pageSize: number): number {
  * nor writing makes anything.
  */
 export class RamHeader {
+  readonly pageSize: number;
   /** Pages that a packet can carry. */
   readonly capacity: number;
   /** Bytes on the wire, the first 12 included. */
@@ -68,6 +69,7 @@ export class RamHeader {
   #view = new DataView(this.#bytes.buffer);
 
   constructor(pageSize: number) {
+    this.pageSize = pageSize;
     this.capacity = pagesPerPacket(pageSize);
     this.length = ramHeaderLength(pageSize);
     this.offsets = new Float64Array(this.capacity);
@@ -113,6 +115,15 @@ export class RamHeader {
         throw new PacketError('ERR_PACKET_OFFSET', `offset ${i}`, `beyond 2^53, in no RAM block`, at);
       this.offsets[i] = high * 2 ** 32 + view.getUint32(at + 4);
     }
+  }
+
+  /** Bytes of the contents of normal page `index` and of those after it that lie behind it in the block, too. */
+  pieceAt(index: number): number {
+    const offset = this.offsets[index]!;
+    let length = this.pageSize;
+    for (let i = index + 1; i < this.normal && this.offsets[i] === offset + length; i++)
+      length += this.pageSize;
+    return length;
   }
 
   /** Name the block: `bytes` is its name, 255 bytes at most. */

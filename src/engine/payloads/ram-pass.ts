@@ -1,4 +1,5 @@
 import { PageBitmap } from '../../memory/index.ts';
+import { type MethodName, pageMethod } from '../methods/index.ts';
 import { CHUNK_PAGES } from './limits.ts';
 import { placeBlocks, type RamBlock, type RamLayout } from './ram-blocks.ts';
 import { RamClaims, type SharedClaims } from './ram-claims.ts';
@@ -12,6 +13,10 @@ export interface RamPassOptions {
   readonly pageSize?: number;
   /** Look for pages of zeroes, and say so instead of sending them; true unless given. */
   readonly zeroPages?: boolean;
+  /** How the contents of pages travel; `none` unless given. */
+  readonly method?: MethodName;
+  /** The method's level; 1 unless given, as in QEMU. */
+  readonly level?: number;
   /** Pages that a channel claims at a time: a multiple of 32. */
   readonly chunkPages?: number;
 }
@@ -20,6 +25,8 @@ export interface RamPassOptions {
 export interface RamSourceStart {
   readonly layout: RamLayout;
   readonly zeroPages: boolean;
+  readonly method: MethodName;
+  readonly level: number;
   readonly pages: SharedArrayBuffer;
   readonly claims: SharedClaims;
   readonly counters: SharedArrayBuffer;
@@ -37,15 +44,31 @@ export class RamPass {
   /** The counter of all packets; SYNC packets carry it, too. */
   readonly packetNumbers = new SharedArrayBuffer(4);
   readonly #zeroPages: boolean;
+  readonly #method: MethodName;
+  readonly #level: number;
   readonly #claims: RamClaims;
   readonly #counters: RamCounters;
   /** What was claimed and taken in passes before this one that are not confirmed. */
   readonly #earlierOwners: Int32Array;
   readonly #earlierTaken: Int32Array;
 
-  /** Throws `ERR_RAM_BLOCKS` for blocks that cannot be. */
+  /**
+   * Throws `ERR_RAM_BLOCKS` for blocks that cannot be, `ERR_LEVEL` for a level that the method does not have, and
+   * `ERR_LIBRARY` where the method's library is missing.
+   */
   constructor(blocks: readonly RamBlock[], options: RamPassOptions) {
-    const { channels, pageSize, zeroPages = true, chunkPages = CHUNK_PAGES } = options;
+    const {
+      channels,
+      pageSize,
+      zeroPages = true,
+      chunkPages = CHUNK_PAGES,
+      method = 'none',
+      level = 1,
+    } = options;
+    // What channel threads will do, too: here the caller hears of what is wrong with it
+    pageMethod(method).compressor(level)?.[Symbol.dispose]();
+    this.#method = method;
+    this.#level = level;
     this.layout = placeBlocks(blocks, pageSize);
     this.pages = new PageBitmap(this.layout.pages);
     this.#zeroPages = zeroPages;
@@ -60,6 +83,8 @@ export class RamPass {
     return {
       layout: this.layout,
       zeroPages: this.#zeroPages,
+      method: this.#method,
+      level: this.#level,
       pages: this.pages.shared,
       claims: this.#claims.shared,
       counters: this.#counters.shared,

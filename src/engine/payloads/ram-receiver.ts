@@ -1,4 +1,5 @@
 import { PageBitmap } from '../../memory/index.ts';
+import { type MethodName, pageMethod } from '../methods/index.ts';
 import { placeBlocks, type RamBlock, type RamLayout } from './ram-blocks.ts';
 import { RamCounters, type RamCounts } from './ram-counters.ts';
 
@@ -8,6 +9,8 @@ export interface RamReceiverOptions {
   readonly channels: number;
   /** Bytes in a page; 4096 unless given. */
   readonly pageSize?: number;
+  /** How the contents of pages travel; `none` unless given. */
+  readonly method?: MethodName;
   /**
    * Whether nobody has written to the blocks yet, so that all of them is zero. Pages of which is said that they are zero are
    * not touched then, unless they were received before.
@@ -19,6 +22,7 @@ export interface RamReceiverOptions {
 export interface RamSinkStart {
   readonly layout: RamLayout;
   readonly fresh: boolean;
+  readonly method: MethodName;
   readonly received: SharedArrayBuffer;
   readonly counters: SharedArrayBuffer;
 }
@@ -29,10 +33,15 @@ export class RamReceiver {
   /** Pages that were received, or begun to be, at least once. */
   readonly received: PageBitmap;
   readonly #fresh: boolean;
+  readonly #method: MethodName;
   readonly #counters: RamCounters;
 
-  /** Throws `ERR_RAM_BLOCKS` for blocks that cannot be. */
-  constructor(blocks: readonly RamBlock[], { channels, pageSize, fresh }: RamReceiverOptions) {
+  /** Throws `ERR_RAM_BLOCKS` for blocks that cannot be, and `ERR_LIBRARY` where the method's library is missing. */
+  constructor(blocks: readonly RamBlock[], options: RamReceiverOptions) {
+    const { channels, pageSize, fresh, method = 'none' } = options;
+    // What channel threads will do, too: here the caller hears of what is wrong with it
+    pageMethod(method).decompressor()?.[Symbol.dispose]();
+    this.#method = method;
     this.layout = placeBlocks(blocks, pageSize);
     this.received = new PageBitmap(this.layout.pages);
     this.#fresh = fresh;
@@ -44,6 +53,7 @@ export class RamReceiver {
     return {
       layout: this.layout,
       fresh: this.#fresh,
+      method: this.#method,
       received: this.received.shared,
       counters: this.#counters.shared,
     };

@@ -1,9 +1,10 @@
 import { PageBitmap } from '../../memory/index.ts';
-import { clearMemory, viewMemory } from '../../sys/index.ts';
+import { clearMemory, type Decompressor, viewMemory } from '../../sys/index.ts';
 import type { ChannelFacts, MemoryRange, PacketReader, PayloadSink } from '../channels/index.ts';
-import { ZeroPages } from '../methods/index.ts';
+import { type PageMethod, pageMethod, ZeroPages } from '../methods/index.ts';
 import { PacketError } from './errors.ts';
 import { checkFlags, describeFlags, METHOD_FLAGS, PayloadFlag } from './flags.ts';
+import { MAX_COMPRESSED } from './limits.ts';
 import { RamField, RamHeader } from './packets.ts';
 import type { PlacedBlock } from './ram-blocks.ts';
 import { RamCounters } from './ram-counters.ts';
@@ -19,7 +20,7 @@ interface SinkBlock extends PlacedBlock {
  * RAM on one receiving channel: every field of a packet is checked before its payload is read, which then goes straight into
  * memory. It reads SYNC packets, too, because those of old sources carry pages.
  */
-export class RamSink implements PayloadSink {
+export class RamSink implements PayloadSink, Disposable {
   readonly #channel: number;
   readonly #known: number;
   readonly #pageSize: number;
@@ -28,6 +29,8 @@ export class RamSink implements PayloadSink {
   readonly #counters: RamCounters;
   readonly #blocks: readonly SinkBlock[];
   readonly #header: RamHeader;
+  readonly #method: PageMethod;
+  readonly #decompressor: Decompressor | undefined;
   #block: SinkBlock | undefined;
 
   constructor(start: RamSinkStart, channel: ChannelFacts) {
@@ -44,6 +47,8 @@ export class RamSink implements PayloadSink {
       memory: { bytes: viewMemory(block.address, block.length), address: block.address },
       contents: new ZeroPages(block.address, block.length, pageSize),
     }));
+    this.#method = pageMethod(start.method);
+    this.#decompressor = this.#method.decompressor();
   }
 
   claims(flags: number): boolean {
@@ -56,27 +61,30 @@ export class RamSink implements PayloadSink {
     packet.readHeader(header.length);
     header.decode(packet.header.bytes);
     const { normal, zero } = header;
-    if (normal + zero > 0) {
-      this.#check(flags);
-      this.#receive(packet);
-    } else if (header.payloadSize !== 0) throw sizeError(header.payloadSize, '0 for a packet without pages');
-    packet.end();
+    this.#check(flags);
+    if (this.#decompressor === undefined || normal === 0) this.#receive(packet);
+    else this.#decompress(packet, this.#decompressor);
     if (zero > 0) this.#clear();
     this.#counters.add(this.#channel, normal, zero, header.payloadSize);
   }
 
-  /** Check everything that a packet with pages says, and find the block that it is about. */
+  [Symbol.dispose](): void {
+    this.#decompressor?.[Symbol.dispose]();
+  }
+
+  /** Check everything that the header says, and find the block that it is about. */
   #check(flags: number): void {
-    const { offsets, normal, zero, payloadSize } = this.#header;
-    if ((flags & METHOD_FLAGS) !== 0)
+    const { offsets, normal, zero } = this.#header;
+    const method = flags & METHOD_FLAGS;
+    if (normal + zero > 0 && method !== this.#method.flag)
       throw new PacketError(
         'ERR_PACKET_METHOD',
         'flags',
-        `the pages are compressed by ${describeFlags(flags & METHOD_FLAGS)}, expected none`,
+        `the method of the pages is ${describeFlags(method)}, expected ${this.#method.name}`,
         8,
       );
-    if (payloadSize !== normal * this.#pageSize)
-      throw sizeError(payloadSize, `${normal * this.#pageSize} for ${normal} pages`);
+    this.#checkSize();
+    if (normal + zero === 0) return;
     const block = this.#find();
     for (let i = 0; i < normal + zero; i++) {
       const offset = offsets[i]!;
@@ -84,6 +92,21 @@ export class RamSink implements PayloadSink {
       if (offset > block.length - this.#pageSize)
         throw offsetError(i, offset, `beyond RAM block ${block.name}, which has ${block.length} bytes`);
     }
+  }
+
+  /** Compressed pages may have any length up to a limit, others exactly their own. */
+  #checkSize(): void {
+    const { normal, payloadSize } = this.#header;
+    const compressed = this.#decompressor !== undefined && normal > 0;
+    const least = compressed ? 1 : normal * this.#pageSize;
+    const most = compressed ? MAX_COMPRESSED : least;
+    if (payloadSize >= least && payloadSize <= most) return;
+    throw new PacketError(
+      'ERR_PACKET_SIZE',
+      'next_packet_size',
+      `${payloadSize} bytes, expected ${compressed ? `1 to ${most}` : most} for ${normal} pages`,
+      RamField.payloadSize,
+    );
   }
 
   /** The block that the header names: mostly the one before. */
@@ -104,18 +127,37 @@ export class RamSink implements PayloadSink {
   /** Read the contents of normal pages into memory, neighbours in one piece. */
   #receive(packet: PacketReader): void {
     const { offsets, normal } = this.#header;
-    const { memory, firstPage } = this.#block!;
-    if (normal === 0) return;
     for (let i = 0; i < normal; ) {
-      const offset = offsets[i]!;
-      let length = this.#pageSize;
-      for (i++; i < normal && offsets[i] === offset + length; i++) length += this.#pageSize;
-      // Before they are written to: should the packet turn out to be bad, they are not zero any more
-      const page = firstPage + offset / this.#pageSize;
-      this.#received.addRange(page, page + length / this.#pageSize);
-      packet.add(memory, offset, length);
+      const length = this.#header.pieceAt(i);
+      this.#note(offsets[i]!, length);
+      packet.add(this.#block!.memory, offsets[i]!, length);
+      i += length / this.#pageSize;
     }
     packet.receive();
+    packet.end();
+  }
+
+  /** Decompress the contents of normal pages into memory, neighbours in one piece. */
+  #decompress(packet: PacketReader, decompressor: Decompressor): void {
+    const { offsets, normal, payloadSize } = this.#header;
+    const { staging } = packet;
+    packet.add(staging, 0, payloadSize);
+    packet.receive();
+    packet.end();
+    decompressor.feed(staging.address, payloadSize);
+    for (let i = 0; i < normal; ) {
+      const length = this.#header.pieceAt(i);
+      this.#note(offsets[i]!, length);
+      decompressor.read(this.#block!.memory.address + offsets[i]!, length);
+      i += length / this.#pageSize;
+    }
+    decompressor.finish();
+  }
+
+  /** The pages are about to be written to: should it turn out that the packet is bad, they are not zero any more. */
+  #note(offset: number, length: number): void {
+    const page = this.#block!.firstPage + offset / this.#pageSize;
+    this.#received.addRange(page, page + length / this.#pageSize);
   }
 
   /** Make pages zero that may be something else. */
@@ -130,15 +172,6 @@ export class RamSink implements PayloadSink {
       this.#received.add(firstPage + page);
     }
   }
-}
-
-function sizeError(found: number, expected: string): PacketError {
-  return new PacketError(
-    'ERR_PACKET_SIZE',
-    'next_packet_size',
-    `${found} bytes, expected ${expected}`,
-    RamField.payloadSize,
-  );
 }
 
 function offsetError(index: number, offset: number, what: string): PacketError {

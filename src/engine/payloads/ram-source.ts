@@ -1,7 +1,8 @@
 import { countBits } from '../../memory/index.ts';
-import { copyMemory, viewMemory } from '../../sys/index.ts';
+import { type Compressor, copyMemory, viewMemory } from '../../sys/index.ts';
 import type { ChannelFacts, MemoryRange, PacketWriter, PayloadSource } from '../channels/index.ts';
-import { ZeroPages } from '../methods/index.ts';
+import { pageMethod, ZeroPages } from '../methods/index.ts';
+import { MAX_COMPRESSED, PACKET_BYTES } from './limits.ts';
 import { RamHeader } from './packets.ts';
 import type { PlacedBlock } from './ram-blocks.ts';
 import { RamClaims } from './ram-claims.ts';
@@ -20,7 +21,7 @@ interface SourceBlock extends PlacedBlock {
 }
 
 /** RAM on one sending channel: takes pages out of the chunks that it claims and sends up to 512 KiB of them in a packet. */
-export class RamSource implements PayloadSource {
+export class RamSource implements PayloadSource, Disposable {
   readonly ordered = true;
   readonly weight = 1;
   readonly #channel: number;
@@ -31,6 +32,8 @@ export class RamSource implements PayloadSource {
   readonly #blocks: readonly SourceBlock[];
   readonly #pageSize: number;
   readonly #zeroPages: boolean;
+  readonly #method: number;
+  readonly #compressor: Compressor | undefined;
   readonly #header: RamHeader;
   /** Words of the claimed chunk that were not looked at yet. */
   #word = 0;
@@ -55,6 +58,9 @@ export class RamSource implements PayloadSource {
     this.#zero = new Uint8Array(this.#header.capacity);
     this.#blocks = blocks.map((block) => sourceBlock(block, pageSize));
     this.#block = this.#blocks[0]!;
+    const method = pageMethod(start.method);
+    this.#method = method.flag;
+    this.#compressor = method.compressor(start.level);
   }
 
   take(): boolean {
@@ -73,11 +79,14 @@ export class RamSource implements PayloadSource {
     header.pagesAlloc = header.capacity;
     header.setName(this.#block.nameBytes);
     header.packetNumber = Atomics.add(this.#packetNumbers, 0, 1) >>> 0;
-    header.payloadSize = header.normal * this.#pageSize;
-    this.#addPages(packet);
+    header.payloadSize = header.normal === 0 ? 0 : this.#addPages(packet);
     header.encode(packet.header.bytes);
-    packet.send(0, header.length);
+    packet.send(this.#method, header.length);
     this.#counters.add(this.#channel, header.normal, header.zero, header.payloadSize);
+  }
+
+  [Symbol.dispose](): void {
+    this.#compressor?.[Symbol.dispose]();
   }
 
   #claim(): boolean {
@@ -120,21 +129,36 @@ export class RamSource implements PayloadSource {
     this.#header.zero = zeroes;
   }
 
-  /** Add the contents of the normal pages to the payload, neighbours in one piece. */
-  #addPages(packet: PacketWriter): void {
+  /** Add the contents of the normal pages to the payload. Returns how long it is. */
+  #addPages(packet: PacketWriter): number {
+    // The guest may write to its pages while they are sent: what has to hold still is copied first
+    const copy = packet.checksum || this.#compressor !== undefined;
+    const length = this.#eachPiece(packet, copy);
+    if (!copy) return length;
+    if (this.#compressor === undefined) {
+      packet.add(packet.staging, 0, length);
+      return length;
+    }
+    const { address } = packet.staging;
+    const compressed = this.#compressor.compress(address, length, address + PACKET_BYTES, MAX_COMPRESSED);
+    packet.add(packet.staging, PACKET_BYTES, compressed);
+    return compressed;
+  }
+
+  /** Add the normal pages to the payload, or copy them to the staging area, neighbours in one piece. Returns their length. */
+  #eachPiece(packet: PacketWriter, copy: boolean): number {
     const { offsets, normal } = this.#header;
     const { memory } = this.#block;
-    let copied = 0;
+    let total = 0;
     for (let i = 0; i < normal; ) {
       const offset = offsets[i]!;
-      let length = this.#pageSize;
-      for (i++; i < normal && offsets[i] === offset + length; i++) length += this.#pageSize;
-      if (packet.checksum) {
-        copyMemory(packet.staging.address + copied, memory.address + offset, length);
-        copied += length;
-      } else packet.add(memory, offset, length);
+      const length = this.#header.pieceAt(i);
+      if (copy) copyMemory(packet.staging.address + total, memory.address + offset, length);
+      else packet.add(memory, offset, length);
+      total += length;
+      i += length / this.#pageSize;
     }
-    if (copied > 0) packet.add(packet.staging, 0, copied);
+    return total;
   }
 }
 

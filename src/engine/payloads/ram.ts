@@ -11,9 +11,10 @@ export function ramKind(share: RamPass | RamReceiver): KindStart {
 
 /** RAM in one channel thread. */
 export function createKind(start: unknown, channel: ChannelFacts): PayloadKind {
-  const half =
-    channel.direction === 'send'
-      ? { source: new RamSource(start as RamSourceStart, channel) }
-      : { sink: new RamSink(start as RamSinkStart, channel) };
-  return { name: 'ram', ...half, [Symbol.dispose]: () => undefined };
+  if (channel.direction === 'send') {
+    const source = new RamSource(start as RamSourceStart, channel);
+    return { name: 'ram', source, [Symbol.dispose]: () => source[Symbol.dispose]() };
+  }
+  const sink = new RamSink(start as RamSinkStart, channel);
+  return { name: 'ram', sink, [Symbol.dispose]: () => sink[Symbol.dispose]() };
 }
