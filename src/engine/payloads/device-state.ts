@@ -1,6 +1,7 @@
 import type {
   ChannelFacts,
   KindStart,
+  MemoryRange,
   PacketReader,
   PacketWriter,
   PayloadKind,
@@ -34,7 +35,7 @@ export function createKind(start: unknown, channel: ChannelFacts): PayloadKind {
   const half =
     channel.direction === 'send'
       ? { source: new DeviceStateSource(slots as SendSlotsStart, channel) }
-      : { sink: new DeviceStateSink(slots, channel) };
+      : { sink: new DeviceStateSink(slots as ReceiveSlotsStart, channel) };
   // The slots are their main thread's
   return { name: 'device-state', ...half, [Symbol.dispose]: () => undefined };
 }
@@ -96,27 +97,30 @@ class DeviceStateSink implements PayloadSink {
     packet.readHeader(BufferField.data);
     header.decodePayload(packet.header.bytes);
     const { device, index, length, last } = header;
-    const slot = this.#slots.claim(device, index, length, last, (flags & PayloadFlag.again) !== 0);
-    if (slot < 0) this.#pass(packet, length);
-    else this.#fill(packet, slot, length, last);
+    const place = this.#slots.claim(device, index, length, last, (flags & PayloadFlag.again) !== 0);
+    // What is here already is read into nothing
+    if (place < 0) receive(packet, packet.staging, 0, length);
+    else this.#take(packet, place, length, last);
   }
 
-  #fill(packet: PacketReader, slot: number, length: number, last: boolean): void {
+  #take(packet: PacketReader, place: number, length: number, last: boolean): void {
+    const slots = this.#slots;
     try {
-      if (length > 0) packet.add(this.#slots.arena, slot * SLOT_BYTES, length);
-      packet.receive();
-      packet.end();
-      this.#slots.publish(slot, length, last);
+      if (slots.isSpilled(place)) {
+        receive(packet, packet.staging, 0, length);
+        slots.spill(place, packet.staging.address, length);
+      } else receive(packet, slots.arena, place * SLOT_BYTES, length);
+      slots.publish(place, length, last);
     } catch (error) {
-      this.#slots.abandon(slot);
+      slots.abandon(place);
       throw error;
     }
   }
+}
 
-  /** Read what is here already into nothing. */
-  #pass(packet: PacketReader, length: number): void {
-    if (length > 0) packet.add(packet.staging, 0, length);
-    packet.receive();
-    packet.end();
-  }
+/** Read the data of a packet to its end, and check what comes behind it. */
+function receive(packet: PacketReader, range: MemoryRange, offset: number, length: number): void {
+  if (length > 0) packet.add(range, offset, length);
+  packet.receive();
+  packet.end();
 }

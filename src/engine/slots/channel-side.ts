@@ -1,10 +1,12 @@
 import { type ArenaView, deviceTitle, viewArena } from './arena.ts';
 import { SlotError } from './errors.ts';
+import { STUCK_AFTER } from './limits.ts';
 import { Lock } from './lock.ts';
 import { DROP, NO_ROOM, ReceiveLedger, WITHHOLD } from './receive-ledger.ts';
 import type { ReceiveSlotsStart } from './receive-slots.ts';
 import { SendLedger } from './send-ledger.ts';
 import type { SendSlotsStart } from './send-slots.ts';
+import { SpillFile } from './spill-file.ts';
 
 /** A sender's slots, as a channel's thread has them. */
 export class SendingChannel {
@@ -42,9 +44,6 @@ export class SendingChannel {
   }
 }
 
-/** How long nothing may be loaded before reads are no longer withheld for it, in milliseconds. */
-const STUCK_AFTER = 1000;
-
 /** A receiver's slots, as a channel's thread has them. */
 export class ReceivingChannel {
   readonly arena: ArenaView;
@@ -52,6 +51,7 @@ export class ReceivingChannel {
   readonly #lock: Lock;
   readonly #channel: number;
   readonly #titles: readonly string[];
+  readonly #spill: SpillFile | undefined;
 
   constructor(start: ReceiveSlotsStart, channel: number) {
     this.arena = viewArena(start.arena);
@@ -59,11 +59,13 @@ export class ReceivingChannel {
     this.#ledger = new ReceiveLedger(start.ledger, this.#titles);
     this.#lock = new Lock(this.#ledger.words, 0);
     this.#channel = channel;
+    this.#spill = start.spill && new SpillFile(start.spill);
   }
 
   /**
-   * Where a buffer goes that is about to be read: a slot, or -1 where it is to be read into nothing. Blocks while reading has
-   * to be withheld. Throws a `BufferError` where the buffer must not have been sent.
+   * Where a buffer goes that is about to be read: a slot; a place that `isSpilled`, to be read to memory of the channel and
+   * then handed to `spill`; or -1 where it is to be read into nothing. Blocks while reading has to be withheld. Throws a
+   * `BufferError` where the buffer must not have been sent, and `ERR_SPILL` where there is no room for it.
    */
   claim(device: number, index: number, length: number, last: boolean, again: boolean): number {
     const { words, changedWord } = this.#ledger;
@@ -73,14 +75,20 @@ export class ReceivingChannel {
         throw new SlotError('ERR_SLOT_CANCELLED', 'Loading the devices was given up');
       const place = this.#tryClaim(device, index, length, last, again);
       if (place >= 0 || place === DROP) return place;
-      if (place === NO_ROOM)
-        throw new SlotError(
-          'ERR_SPILL',
-          `Buffer ${index} of ${this.#titles[device]} has no slot and cannot be spilled`,
-        );
+      if (place === NO_ROOM) throw this.#noRoom(device, index);
       if (place === WITHHOLD && Atomics.wait(words, changedWord, seen, STUCK_AFTER) === 'timed-out')
         this.#markStuck();
     }
+  }
+
+  /** Whether a place is in the spill file. */
+  isSpilled(place: number): boolean {
+    return place >= this.#ledger.slots;
+  }
+
+  /** Write a buffer of `length` bytes at `address` to its place in the spill file. Throws `ERR_SPILL`. */
+  spill(place: number, address: number, length: number): void {
+    this.#spill!.write(place - this.#ledger.slots, address, length);
   }
 
   /** What was claimed is there, whole and checked. Throws a `BufferError` as `claim` does. */
@@ -110,6 +118,21 @@ export class ReceivingChannel {
     } finally {
       this.#lock.release();
     }
+  }
+
+  #noRoom(device: number, index: number): SlotError {
+    const waiting = this.#titles.flatMap((title, d) => {
+      const { next, received, loaded } = this.#ledger.device(d);
+      return loaded ? [] : [`${title} has loaded ${next} and waits for buffer ${received}`];
+    });
+    const file =
+      this.#spill === undefined
+        ? 'there is no spill file'
+        : `the spill file in ${this.#spill.folder} is full, its limit is ${this.#spill.limit} bytes`;
+    return new SlotError(
+      'ERR_SPILL',
+      `Buffer ${index} of ${this.#titles[device]} comes before there is a slot for it, and ${file}: ${waiting.join(', ')}`,
+    );
   }
 
   #markStuck(): void {

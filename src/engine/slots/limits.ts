@@ -27,3 +27,12 @@ export const LANE_START_WITHIN = 30_000;
 
 /** How long a lane may take to end before it counts as one that does not return, in milliseconds. */
 export const LANE_END_WITHIN = 3_000;
+
+/** Buffers that can be in a spill file, for each MiB that may be there: most are a whole MiB. */
+export const SPILL_PLACES_PER_MIB = 4;
+
+/** Buffers that can be in a spill file, whatever its size. */
+export const MAX_SPILL_PLACES = 262_144;
+
+/** How long nothing may be loaded before channels no longer wait for room and spill, in milliseconds. */
+export const STUCK_AFTER = 1_000;

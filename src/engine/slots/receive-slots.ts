@@ -1,7 +1,16 @@
+import type { Fd } from '../../sys/index.ts';
 import { Arena, type ArenaPlace, type DeviceName, deviceTitle } from './arena.ts';
-import { DEFAULT_PER_DEVICE, DEFAULT_SLOT_WAIT, RESERVED_SLOTS, SLOT_BYTES } from './limits.ts';
+import {
+  DEFAULT_PER_DEVICE,
+  DEFAULT_SLOT_WAIT,
+  MAX_SPILL_PLACES,
+  RESERVED_SLOTS,
+  SLOT_BYTES,
+  SPILL_PLACES_PER_MIB,
+} from './limits.ts';
 import { Lock } from './lock.ts';
 import { type ReceiveDevice, ReceiveLedger } from './receive-ledger.ts';
+import { openSpillFile, type SpillStart } from './spill-file.ts';
 
 export interface ReceiveSlotsOptions {
   /** Names of the devices: a device is its place in here from then on. */
@@ -12,6 +21,11 @@ export interface ReceiveSlotsOptions {
   readonly perDevice?: number;
   /** Whether the peer keeps to credits: extended mode. */
   readonly credits: boolean;
+  /**
+   * Where buffers go that come before there is room for them, from peers that know no credits: an unlinked file in `folder`,
+   * which has to be on a disk, of at most `limit` bytes. Without it such a buffer is an error.
+   */
+  readonly spill?: { readonly folder: string; readonly limit: number } | undefined;
 }
 
 /** What other threads reach the slots of a receiver with. Plain data. */
@@ -19,6 +33,7 @@ export interface ReceiveSlotsStart {
   readonly ledger: SharedArrayBuffer;
   readonly arena: ArenaPlace;
   readonly devices: readonly DeviceName[];
+  readonly spill: SpillStart | undefined;
 }
 
 /** What a `SlotSource` is made from. Plain data. */
@@ -36,26 +51,39 @@ export class ReceiveSlots implements Disposable {
   readonly #arena: Arena;
   readonly #ledger: ReceiveLedger;
   readonly #lock: Lock;
+  readonly #spill: Fd | undefined;
+  #quarantined = false;
 
-  /** Throws `ERR_SLOT_LIMITS`. */
+  /** Throws `ERR_SLOT_LIMITS`, and `ERR_SPILL` where there can be no spill file. */
   constructor(options: ReceiveSlotsOptions) {
-    const { devices, slots, credits, perDevice = DEFAULT_PER_DEVICE } = options;
-    this.#arena = new Arena(devices.length, slots);
+    const { devices, slots, credits, spill, perDevice = DEFAULT_PER_DEVICE } = options;
+    this.#spill = spill && openSpillFile(spill.folder);
+    try {
+      this.#arena = new Arena(devices.length, slots);
+    } catch (error) {
+      this.#spill?.[Symbol.dispose]();
+      throw error;
+    }
     this.#ledger = ReceiveLedger.create(
       {
         devices: devices.length,
         slots,
         perDevice: Math.max(perDevice, RESERVED_SLOTS),
         credits,
-        spill: { places: 0, bytes: 0 },
+        spill: spillSize(spill?.limit ?? 0),
       },
       devices.map(deviceTitle),
     );
     this.#lock = new Lock(this.#ledger.words, 0);
-    this.start = { ledger: this.#ledger.words.buffer, arena: this.#arena.place, devices };
+    this.start = {
+      ledger: this.#ledger.words.buffer,
+      arena: this.#arena.place,
+      devices,
+      spill: spill && { file: this.#spill!.number, ...spill },
+    };
   }
 
-  /** Bytes that all of this takes at most. */
+  /** Bytes that all of this takes at most. What channels stage is theirs, and what is spilled is not in memory. */
   get worstCaseBytes(): number {
     return this.#ledger.slots * SLOT_BYTES + this.#ledger.words.byteLength;
   }
@@ -115,11 +143,14 @@ export class ReceiveSlots implements Disposable {
   /** A call that does not return may still touch the slots: their memory is never used again. */
   quarantine(): void {
     this.#arena.quarantine();
+    this.#quarantined = true;
   }
 
   /** No thread may use the slots any more. */
   [Symbol.dispose](): void {
     this.#arena[Symbol.dispose]();
+    // The number of a descriptor that a call still uses must not become another file's
+    if (!this.#quarantined) this.#spill?.[Symbol.dispose]();
   }
 
   #locked<T>(work: () => T): T {
@@ -130,4 +161,10 @@ export class ReceiveSlots implements Disposable {
       this.#lock.release();
     }
   }
+}
+
+/** How many buffers, and how many bytes, a spill file of `limit` bytes has room for. */
+function spillSize(limit: number): { places: number; bytes: number } {
+  const places = Math.ceil(limit / SLOT_BYTES) * SPILL_PLACES_PER_MIB;
+  return { places: Math.min(places, MAX_SPILL_PLACES), bytes: limit };
 }

@@ -4,6 +4,7 @@ import { SLOT_BYTES } from './limits.ts';
 import { Lock } from './lock.ts';
 import { ReceiveLedger } from './receive-ledger.ts';
 import type { SlotSourceStart } from './receive-slots.ts';
+import { SpillFile } from './spill-file.ts';
 
 /**
  * Where a device's own thread reads its state: buffers in their order, whatever order they came in. A slot goes back when it
@@ -16,6 +17,7 @@ export class SlotSource {
   readonly #device: number;
   readonly #title: string;
   readonly #within: number;
+  readonly #spill: SpillFile | undefined;
   /** The slot being read, or -1, how far, and how much there is. */
   #slot = -1;
   #taken = 0;
@@ -29,6 +31,7 @@ export class SlotSource {
     this.#device = device;
     this.#title = deviceTitle(slots.devices[device]!);
     this.#within = within;
+    this.#spill = slots.spill && new SpillFile(slots.spill);
     this.#locked(() => this.#ledger.open(device));
   }
 
@@ -67,9 +70,9 @@ export class SlotSource {
   #next(): boolean {
     const place = this.#await();
     if (place < 0) return false;
-    this.#slot = place;
+    this.#slot = place < this.#ledger.slots ? place : this.#fetch(place);
     this.#taken = 0;
-    this.#length = this.#ledger.lengthOf(place);
+    this.#length = this.#ledger.lengthOf(this.#slot);
     if (this.#length === 0) this.#giveBack();
     return true;
   }
@@ -80,8 +83,7 @@ export class SlotSource {
     const end = performance.now() + this.#within;
     for (;;) {
       const seen = Atomics.load(words, arrived);
-      if (this.#ledger.isAborted(this.#device))
-        throw new SlotError('ERR_SLOT_CANCELLED', `Loading ${this.#title} was given up`);
+      if (this.#ledger.isAborted(this.#device)) throw this.#givenUp();
       const place = this.#locked(() => this.#ledger.nextOf(this.#device));
       if (place >= 0 || this.#ledger.isLoaded(this.#device)) return place;
       const left = end - performance.now();
@@ -90,10 +92,24 @@ export class SlotSource {
     }
   }
 
+  /** Bring the next buffer from the spill file to a slot. */
+  #fetch(place: number): number {
+    const slot = this.#locked(() => this.#ledger.fetchTo(this.#device));
+    if (slot < 0) throw this.#givenUp();
+    const { slots } = this.#ledger;
+    this.#spill!.read(place - slots, this.#arena.address + slot * SLOT_BYTES, this.#ledger.lengthOf(place));
+    this.#locked(() => this.#ledger.fetched(place, slot));
+    return slot;
+  }
+
   #giveBack(): void {
     const slot = this.#slot;
     this.#slot = -1;
     this.#locked(() => this.#ledger.loaded(slot));
+  }
+
+  #givenUp(): SlotError {
+    return new SlotError('ERR_SLOT_CANCELLED', `Loading ${this.#title} was given up`);
   }
 
   #late(): SlotError {
