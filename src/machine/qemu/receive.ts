@@ -1,0 +1,74 @@
+import {
+  collectConnections,
+  endpointText,
+  type Listener,
+  listen,
+  parseEndpoint,
+} from '../../engine/channels/index.ts';
+import { FerryError } from '../../errors.ts';
+import { BlockMemory } from './block-memory.ts';
+import { Ending } from './ending.ts';
+import { Intake, type Received } from './intake.ts';
+import type { QemuReceiverOptions } from './options.ts';
+
+/** The machine that came, stopped. Disposing of it gives its memory back, unless that was given to the receiver. */
+export interface ReceivedMachine extends Received, Disposable {
+  readonly memory: BlockMemory;
+}
+
+const NO_UUID = new Uint8Array(16);
+
+/**
+ * The destination of a QEMU that migrates with multifd and a return path: its RAM goes straight into memory of this process,
+ * and what its devices saved is kept as it came. QEMU reports `completed` when all of it is here.
+ */
+export class QemuReceiver implements AsyncDisposable {
+  readonly #listener: Listener;
+  readonly #options: QemuReceiverOptions;
+
+  /** Listen for a source. Rejects with `ERR_ENDPOINT` for an endpoint that QEMU cannot migrate to. */
+  static async listen(options: QemuReceiverOptions): Promise<QemuReceiver> {
+    const endpoint = parseEndpoint(options.endpoint);
+    if (endpoint.extended || endpoint.tls || endpoint.transport === 'file')
+      throw new FerryError('ERR_ENDPOINT', `${options.endpoint} is not taken: tcp: and unix: are`);
+    return new QemuReceiver(await listen(endpoint), options);
+  }
+
+  private constructor(listener: Listener, options: QemuReceiverOptions) {
+    this.#listener = listener;
+    this.#options = options;
+  }
+
+  /** What the source's `migrate` is told. */
+  get uri(): string {
+    return endpointText(this.#listener.endpoint);
+  }
+
+  /**
+   * Take one machine. Rejects, with everything released and the source told, when it cannot be taken whole, when nothing came
+   * for as long as `timings` allow, or after `deadline` milliseconds.
+   */
+  async receive(patience: { signal?: AbortSignal; deadline?: number } = {}): Promise<ReceivedMachine> {
+    const { channels, uuid = NO_UUID, memory = new BlockMemory() } = this.#options;
+    const own = memory !== this.#options.memory;
+    using end = new Ending(patience);
+    try {
+      const wanted = { channels, uuid, extended: false, main: 'qemu' } as const;
+      const connections = await collectConnections(this.#listener, wanted, { signal: end.signal });
+      await using intake = new Intake(connections.main, connections.channels, {
+        ...this.#options,
+        memory,
+        end,
+      });
+      const received = await intake.run();
+      return { ...received, memory, [Symbol.dispose]: () => own && memory[Symbol.dispose]() };
+    } catch (error) {
+      if (own) memory[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#listener[Symbol.asyncDispose]();
+  }
+}
