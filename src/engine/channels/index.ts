@@ -1,7 +1,15 @@
 /** The channels of a transfer: connections, and a thread each that moves packets of any kind of payload over one of them. */
 export { Bell } from './bell.ts';
 export { Channels, type ChannelsOptions } from './channels.ts';
-export { connect, type Role } from './connect.ts';
+export {
+  acceptResumed,
+  type Collected,
+  type CollectOptions,
+  collectConnections,
+  type ResumedChannel,
+  type ResumeOptions,
+} from './collect.ts';
+export { connect, endpointText, type Role } from './connect.ts';
 export { type Connection, fileConnection, socketConnection } from './connection.ts';
 export {
   CHANNEL_MAGIC,
@@ -15,6 +23,7 @@ export type { ChannelCounters } from './control.ts';
 export { type Endpoint, parseEndpoint } from './endpoint.ts';
 export { ChannelError } from './errors.ts';
 export { decodeHello, encodeHello, Feature, HELLO_BYTES, type Hello } from './hello.ts';
+export { type ChannelOpened, type ChannelOpening, openChannel } from './identify.ts';
 export type {
   ChannelFacts,
   KindFactory,

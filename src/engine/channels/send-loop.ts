@@ -43,7 +43,7 @@ export function sendAll(sending: Sending): void {
     if (taken >= 0) {
       writeOne(sending, taken, sources[taken]!);
     } else if (posted === written) {
-      if (isFinishing && !held) return sending.stream.end();
+      if (isFinishing && !held) break;
       control.countWait(id);
       bell.wait(rings, UNTIL_RUNG);
     }
@@ -55,6 +55,7 @@ export function sendAll(sending: Sending): void {
       turns.barrier();
     }
   }
+  sending.stream.end();
 }
 
 function writeOne(sending: Sending, kind: number, source: PayloadSource): void {
