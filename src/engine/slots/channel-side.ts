@@ -1,8 +1,8 @@
 import { type ArenaView, deviceTitle, viewArena } from './arena.ts';
 import { SlotError } from './errors.ts';
-import { STUCK_AFTER } from './limits.ts';
+import { DEFAULT_SLOT_WAIT, STUCK_AFTER } from './limits.ts';
 import { Lock } from './lock.ts';
-import { DROP, NO_ROOM, ReceiveLedger, WITHHOLD } from './receive-ledger.ts';
+import { DROP, NO_ROOM, ReceiveLedger } from './receive-ledger.ts';
 import type { ReceiveSlotsStart } from './receive-slots.ts';
 import { SendLedger } from './send-ledger.ts';
 import type { SendSlotsStart } from './send-slots.ts';
@@ -69,6 +69,7 @@ export class ReceivingChannel {
    */
   claim(device: number, index: number, length: number, last: boolean, again: boolean): number {
     const { words, changedWord } = this.#ledger;
+    const end = performance.now() + DEFAULT_SLOT_WAIT;
     for (;;) {
       const seen = Atomics.load(words, changedWord);
       if (this.#ledger.isCancelled)
@@ -76,8 +77,8 @@ export class ReceivingChannel {
       const place = this.#tryClaim(device, index, length, last, again);
       if (place >= 0 || place === DROP) return place;
       if (place === NO_ROOM) throw this.#noRoom(device, index);
-      if (place === WITHHOLD && Atomics.wait(words, changedWord, seen, STUCK_AFTER) === 'timed-out')
-        this.#markStuck();
+      if (again && performance.now() > end) throw this.#held(device, index);
+      if (Atomics.wait(words, changedWord, seen, STUCK_AFTER) === 'timed-out') this.#markStuck();
     }
   }
 
@@ -118,6 +119,14 @@ export class ReceivingChannel {
     } finally {
       this.#lock.release();
     }
+  }
+
+  #held(device: number, index: number): SlotError {
+    return new SlotError(
+      'ERR_SLOT_WAIT',
+      `Buffer ${index} of ${this.#titles[device]} was sent again, but the channel that it came on before has neither read it ` +
+        `nor ended within ${DEFAULT_SLOT_WAIT} ms`,
+    );
   }
 
   #noRoom(device: number, index: number): SlotError {

@@ -9,15 +9,17 @@ export interface LaneStart {
   readonly port: MessagePort;
 }
 
-/** To the thread: do this. Tasks are done one after the other. */
+/** To the thread: do this, or, without an id, end. One after the other. */
 export interface LaneTask {
-  readonly id: number;
-  readonly task: unknown;
+  readonly id: number | undefined;
+  readonly task?: unknown;
 }
+
+/** Number of the task that comes before all others: to be ready. */
+export const READY = 0;
 
 /** From the thread. An error travels as what can be copied of it. */
 export type LaneMessage =
-  | { readonly kind: 'ready' }
   | { readonly kind: 'done'; readonly id: number; readonly answer: unknown }
   | { readonly kind: 'failed'; readonly id: number; readonly error: LaneFailure };
 

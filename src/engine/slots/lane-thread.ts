@@ -2,7 +2,7 @@
 import { workerData } from 'node:worker_threads';
 import { asError, FerryError } from '../../errors.ts';
 import { SlotError } from './errors.ts';
-import type { LaneFailure, LaneMessage, LaneStart, LaneTask } from './lane-messages.ts';
+import { type LaneFailure, type LaneMessage, type LaneStart, type LaneTask, READY } from './lane-messages.ts';
 
 /** What does a lane's work. Both may return a promise. */
 type LaneFactory = (start: unknown) => unknown;
@@ -25,11 +25,13 @@ async function makeWork(): Promise<LaneWork> {
   return work as LaneWork;
 }
 
-async function answer(work: LaneWork, { id, task }: LaneTask): Promise<LaneMessage> {
+async function answer(id: number, work: () => unknown): Promise<boolean> {
   try {
-    return { kind: 'done', id, answer: await work(task) };
+    send({ kind: 'done', id, answer: await work() });
+    return true;
   } catch (thrown) {
-    return { kind: 'failed', id, error: failureOf(thrown) };
+    send({ kind: 'failed', id, error: failureOf(thrown) });
+    return false;
   }
 }
 
@@ -44,9 +46,22 @@ function failureOf(thrown: unknown): LaneFailure {
   };
 }
 
-const work = await makeWork();
-let before: Promise<void> = Promise.resolve();
-port.on('message', (task: LaneTask) => {
-  before = before.then(async () => send(await answer(work, task)));
-});
-send({ kind: 'ready' });
+/** Do tasks until the end is asked for; then what does them is disposed of, where it can be. */
+function serve(work: LaneWork): void {
+  let before: Promise<unknown> = Promise.resolve();
+  port.on('message', ({ id, task }: LaneTask) => {
+    before = before.then(async () => {
+      if (id === undefined) await end(work);
+      else await answer(id, () => work(task));
+    });
+  });
+}
+
+async function end(work: LaneWork): Promise<void> {
+  const dispose: unknown = Reflect.get(work, Symbol.dispose);
+  if (typeof dispose === 'function') await (dispose as LaneWork).call(work, undefined);
+  port.close();
+}
+
+const isReady = await answer(READY, async () => serve(await makeWork()));
+if (!isReady) port.close();

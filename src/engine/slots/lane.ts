@@ -1,8 +1,8 @@
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { asError, DeadlineError, FerryError } from '../../errors.ts';
 import { SlotError } from './errors.ts';
-import type { LaneFailure, LaneMessage, LaneStart, LaneTask } from './lane-messages.ts';
-import { LANE_END_WITHIN, LANE_START_WITHIN } from './limits.ts';
+import { type LaneFailure, type LaneMessage, type LaneStart, type LaneTask, READY } from './lane-messages.ts';
+import { LANE_END_WITHIN, LANE_FORCE_WITHIN, LANE_START_WITHIN } from './limits.ts';
 
 export interface LaneOptions {
   /** For messages: `lane of blk-3`. */
@@ -11,7 +11,8 @@ export interface LaneOptions {
   readonly module: URL | string;
   /**
    * The function that it exports for that, `createLane` by default: it is given `start` and returns a function that does
-   * one task and returns its answer. Both may return a promise, and both may block.
+   * one task and returns its answer. Both may return a promise, and both may block. Where that function has a
+   * `Symbol.dispose`, it is called on the thread when the lane ends in good order.
    */
   readonly factory?: string;
   /** Plain data: it is copied to the thread. */
@@ -35,7 +36,7 @@ export class Lane implements AsyncDisposable {
   readonly #ended: Promise<void>;
   #failure: Error | undefined;
   #hasEnded = false;
-  #nextId = 1;
+  #nextId = READY + 1;
 
   /** Resolves when the thread is ready for tasks; rejects with what kept it from that, and with `ERR_DEADLINE`. */
   static async start(options: LaneOptions, { signal }: { signal?: AbortSignal } = {}): Promise<Lane> {
@@ -61,7 +62,7 @@ export class Lane implements AsyncDisposable {
       start: options.start,
       port: port2,
     };
-    this.#waiting.set(0, ready);
+    this.#waiting.set(READY, ready);
     this.#worker = new Worker(threadModule(), { workerData: start, transferList: [port2] });
     port1.on('message', (message: LaneMessage) => this.#receive(message));
     this.#worker.on('error', (error) => {
@@ -117,14 +118,26 @@ export class Lane implements AsyncDisposable {
   }
 
   /**
-   * End the thread: at once where it is in JavaScript or in a wait, else when the call that it is in returns. Resolves with
-   * whether it has ended within `milliseconds`; where it has not, what it was lent has to be quarantined.
+   * End the thread after the tasks that it has; by force after `milliseconds`, which ends it at once where it is in
+   * JavaScript or in a wait, else when the system call that it is in returns. Resolves with whether it has ended: where it
+   * has not, what it was lent has to be quarantined.
    */
   async end(milliseconds = LANE_END_WITHIN): Promise<boolean> {
     if (this.#hasEnded) return true;
+    const message: LaneTask = { id: undefined };
+    this.#port.postMessage(message);
+    if (await this.#endsWithin(milliseconds)) return true;
     void this.#worker.terminate().catch((error: unknown) => {
       this.#failure ??= asError(error);
     });
+    if (await this.#endsWithin(LANE_FORCE_WITHIN)) return true;
+    // The process may end without it
+    this.#worker.unref();
+    this.#port.unref();
+    return false;
+  }
+
+  async #endsWithin(milliseconds: number): Promise<boolean> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, milliseconds);
     try {
@@ -132,7 +145,6 @@ export class Lane implements AsyncDisposable {
     } finally {
       clearTimeout(timer);
     }
-    if (!this.#hasEnded) this.#worker.unref();
     return this.#hasEnded;
   }
 
@@ -160,10 +172,6 @@ export class Lane implements AsyncDisposable {
 
   #receive(message: LaneMessage): void {
     switch (message.kind) {
-      case 'ready':
-        this.#waiting.get(0)?.resolve(undefined);
-        this.#waiting.delete(0);
-        break;
       case 'done':
         this.#waiting.get(message.id)?.resolve(message.answer);
         break;

@@ -25,8 +25,11 @@ export const LOCK_WITHIN = 10_000;
 /** How long a lane may take to be ready for tasks, in milliseconds. */
 export const LANE_START_WITHIN = 30_000;
 
-/** How long a lane may take to end before it counts as one that does not return, in milliseconds. */
+/** How long a lane may take to end by itself before it is ended by force, in milliseconds. */
 export const LANE_END_WITHIN = 3_000;
+
+/** How long a lane that is ended by force may take before it counts as one that does not return, in milliseconds. */
+export const LANE_FORCE_WITHIN = 1_000;
 
 /** Buffers that can be in a spill file, for each MiB that may be there: most are a whole MiB. */
 export const SPILL_PLACES_PER_MIB = 4;
