@@ -5,6 +5,7 @@ import {
   type MemoryRange,
   type PacketReader,
   type PacketWriter,
+  type PayloadKind,
   STAGING_ROOM,
 } from '../../../src/engine/channels/index.ts';
 import { type Mapping, mapAnonymous } from '../../../src/sys/index.ts';
@@ -124,6 +125,16 @@ export class PacketBytes extends Areas implements PacketReader {
     if (piece.length < into.length) throw new EndOfPackets('the bytes end within a packet');
     into.set(piece);
     this.#at += into.length;
+  }
+}
+
+/** Have `kinds` read all packets in `bytes`, each by the first that claims it. */
+export function readPackets(kinds: readonly PayloadKind[], bytes: Uint8Array): void {
+  using reader = new PacketBytes(bytes);
+  for (let flags = reader.begin(); flags !== undefined; flags = reader.begin()) {
+    const kind = kinds.find(({ sink }) => sink?.claims(flags!));
+    if (kind === undefined) throw new EndOfPackets(`nobody claims flags 0x${flags.toString(16)}`);
+    kind.sink!.read(flags, reader);
   }
 }
 

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
-import type { PayloadKind } from '../../src/engine/channels/index.ts';
-import { RamPass, RamReceiver } from '../../src/engine/payloads/index.ts';
-import { createKind as createRam } from '../../src/engine/payloads/ram.ts';
-import { liveResources, type Mapping, mapAnonymous } from '../../src/sys/index.ts';
-import { channelFacts, KeptPackets, PacketBytes } from '../support/engine/packets.ts';
+import { RamPass, RamReceiver } from '../../../src/engine/payloads/index.ts';
+import { createKind as createRam } from '../../../src/engine/payloads/ram.ts';
+import { liveResources, type Mapping, mapAnonymous } from '../../../src/sys/index.ts';
+import { channelFacts, KeptPackets, readPackets } from '../../support/engine/packets.ts';
 
 let held: string[];
 beforeEach(() => {
@@ -32,16 +31,6 @@ function sendAll(pass: RamPass, packets: KeptPackets): void {
   while (kind.source!.take()) kind.source!.write(packets);
 }
 
-/** Have `kinds` read all of `bytes`. */
-function readAll(kinds: readonly PayloadKind[], bytes: Uint8Array): void {
-  using reader = new PacketBytes(bytes);
-  for (let flags = reader.begin(); flags !== undefined; flags = reader.begin()) {
-    const sink = kinds.find((kind) => kind.sink!.claims(flags!))?.sink;
-    assert.ok(sink, `flags 0x${flags.toString(16)} are claimed`);
-    sink.read(flags, reader);
-  }
-}
-
 for (const method of ['none', 'zlib', 'zstd'] as const)
   test(`RAM arrives as it was by ${method}, zero pages by name alone, in packets of 128 pages of one block`, () => {
     using from = mapAnonymous(400 * PAGE, 'source');
@@ -63,7 +52,7 @@ for (const method of ['none', 'zlib', 'zstd'] as const)
     assert.ok(pass.exhausted);
     const receiver = new RamReceiver(blocksIn(to, sizes), { channels: 1, fresh: true, method });
     using ram = createRam(receiver.start, channelFacts('receive'));
-    readAll([ram], Buffer.concat(packets.packets));
+    readPackets([ram], Buffer.concat(packets.packets));
     assert.ok(Buffer.from(from.bytes).equals(to.bytes));
     assert.equal(packets.packets.length, 4);
     const { normal, zero, bytes } = pass.counters();
