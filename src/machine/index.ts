@@ -8,12 +8,15 @@ export { GuestQueue, type QueueOwner, streamQueues, type Waiting } from './guest
 export { decodeNetConfig, NET_CONFIG_LENGTH, type NetConfig, NetFeature } from './net/format.ts';
 export { arpAnswer, arpRequest, dhcpDiscover, dhcpOffer, type Host } from './net/frames.ts';
 export { NetSession, type NetSessionOptions } from './net-session.ts';
+export { BlockMemory } from './qemu/block-memory.ts';
+export type { QemuReceiverOptions } from './qemu/options.ts';
+export { QemuReceiver, type ReceivedMachine } from './qemu/receive.ts';
 export { type EmbeddedEvent, type EmbeddedPlan, runEmbedded } from './run-embedded.ts';
-export { differingPieces, PIECE_BYTES } from './synthetic/digests.ts';
+export { DIGEST_BYTES, differingPieces, PIECE_BYTES } from './synthetic/digests.ts';
 export type { DiskFindings } from './synthetic/disk-driver.ts';
 export type { DiskPlan } from './synthetic/disk-lane.ts';
 export type { StateMoved } from './synthetic/hosted-disk.ts';
 export { type MachineFindings, SyntheticMachine } from './synthetic/machine.ts';
-export type { MachinePlan } from './synthetic/plan.ts';
+export { type MachinePlan, machineBytes } from './synthetic/plan.ts';
 export type { MemoryFindings } from './synthetic/ram-workload.ts';
 export { type Observation, Workload } from './workload.ts';

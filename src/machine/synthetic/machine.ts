@@ -55,11 +55,6 @@ export class SyntheticMachine implements AsyncDisposable {
     return this.#parts.ram;
   }
 
-  /** Bytes of memory and of disks. */
-  get bytes(): number {
-    return this.plan.disks.reduce((sum, { size }) => sum + size, this.ram.bytes);
-  }
-
   /** Pages that the guest has written while it worked here; wraps around at 2^32. */
   get pagesWritten(): number {
     return this.#parts.controls.processor.steps;

@@ -9,6 +9,7 @@ export class MachineRam implements Disposable {
   readonly blocks: readonly PlacedBlock[];
   /** Pages that were written, to be collected by whoever moves them. */
   readonly marks: PageBitmap;
+  #quarantined = false;
 
   /**
    * Blocks with these names and lengths, one behind the other in guest addresses. Throws `ERR_RAM_BLOCKS`
@@ -52,8 +53,13 @@ export class MachineRam implements Disposable {
     return this.blocks.reduce((sum, { length }) => sum + length, 0);
   }
 
+  /** Somebody who does not return may still touch the memory: it is kept for the life of the process. */
+  quarantine(): void {
+    this.#quarantined = true;
+  }
+
   [Symbol.dispose](): void {
-    this.memory[Symbol.dispose]();
+    if (!this.#quarantined) this.memory[Symbol.dispose]();
   }
 }
 

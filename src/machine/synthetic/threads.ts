@@ -6,7 +6,7 @@ import { driverMemory } from './disk-driver.ts';
 import type { DiskLaneStart, DiskTasks } from './disk-lane.ts';
 import type { MachineParts } from './machine.ts';
 import type { MarkedPlace } from './marked-memory.ts';
-import type { MachinePlan } from './plan.ts';
+import { driverBytes, type MachinePlan } from './plan.ts';
 import { MachineRam } from './ram.ts';
 import type { RamLaneStart, RamTasks } from './ram-lane.ts';
 import type { TaskTable } from './tasks.ts';
@@ -21,7 +21,7 @@ const DRIVERS = 'drivers';
 
 /** Make the memory of a machine and start its threads; all of it belongs to `owned`, also where this throws. */
 export async function startThreads(plan: MachinePlan, owned: AsyncDisposableStack): Promise<MachineParts> {
-  const drivers = plan.disks.reduce((sum, { size }) => sum + driverMemory(size), 0);
+  const drivers = driverBytes(plan);
   const ram = new MachineRam({ [RAM]: plan.ram, ...(drivers > 0 && { [DRIVERS]: drivers }) });
   const threads: { readonly hasEnded: boolean }[] = [];
   const keep = <T extends TaskTable>(thread: MachineThread<T>) => {
@@ -29,8 +29,8 @@ export async function startThreads(plan: MachinePlan, owned: AsyncDisposableStac
     return owned.use(thread);
   };
   owned.defer(() => {
-    // What a thread that does not return may still touch is kept for the life of the process
-    if (threads.every(({ hasEnded }) => hasEnded)) ram[Symbol.dispose]();
+    if (!threads.every(({ hasEnded }) => hasEnded)) ram.quarantine();
+    ram[Symbol.dispose]();
   });
   const controls = { processor: new Control(), disks: new Control() };
   const memory = ram.block(RAM);
