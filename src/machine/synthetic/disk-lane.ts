@@ -6,7 +6,7 @@ import { Control } from './control.ts';
 import { DiskDriver } from './disk-driver.ts';
 import { HostedDisk } from './hosted-disk.ts';
 import { MarkedMemory, type MarkedPlace } from './marked-memory.ts';
-import { type Task, tasksBy } from './tasks.ts';
+import { tasksBy, type Worker } from './tasks.ts';
 
 /** Which device a machine has. Plain data: it travels to the device's thread. */
 export interface DiskPlan {
@@ -34,15 +34,10 @@ export interface DiskLaneStart {
 export type DiskTasks = ReturnType<typeof tasksOf>;
 
 /** Makes what does the tasks. Throws `ERR_MACHINE_DEVICE` for a device that cannot be driven here, and what its factory throws. */
-export async function createDiskLane({
-  index,
-  plan,
-  place,
-  control,
-}: DiskLaneStart): Promise<(task: Task) => unknown> {
+export async function createDiskLane({ index, plan, place, control }: DiskLaneStart): Promise<Worker> {
   const device = await makeDevice(plan);
   const disk = host(device, index, plan, new MarkedMemory(place), new Control(control));
-  return tasksBy(tasksOf(disk));
+  return tasksBy(tasksOf(disk), () => disk[Symbol.dispose]());
 }
 
 function tasksOf(disk: HostedDisk) {
@@ -61,7 +56,6 @@ function tasksOf(disk: HostedDisk) {
       return moved;
     },
     load: (start: SlotSourceStart) => disk.load(new SlotSource(start)),
-    end: () => disk[Symbol.dispose](),
   };
 }
 

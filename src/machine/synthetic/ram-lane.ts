@@ -3,7 +3,7 @@ import { Control } from './control.ts';
 import { digestMemory } from './digests.ts';
 import type { MarkedPlace } from './marked-memory.ts';
 import { RamWorkload } from './ram-workload.ts';
-import { type Task, tasksBy } from './tasks.ts';
+import { tasksBy, type Worker } from './tasks.ts';
 
 /** What the thread is started with. Plain data. */
 export interface RamLaneStart {
@@ -17,8 +17,8 @@ export interface RamLaneStart {
 export type RamTasks = ReturnType<typeof tasksOf>;
 
 /** Makes what does the tasks. */
-export function createRamLane({ place, rate, control }: RamLaneStart): (task: Task) => unknown {
-  return tasksBy(tasksOf(new RamWorkload(place, rate, new Control(control))));
+export function createRamLane({ place, rate, control }: RamLaneStart): Worker {
+  return tasksBy(tasksOf(new RamWorkload(place, rate, new Control(control))), () => undefined);
 }
 
 function tasksOf(workload: RamWorkload) {
@@ -30,6 +30,5 @@ function tasksOf(workload: RamWorkload) {
     look: () => workload.look(),
     digests: ({ address, length }: { readonly address: number; readonly length: number }) =>
       digestMemory(address, length),
-    end: () => undefined,
   };
 }

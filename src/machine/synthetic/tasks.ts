@@ -6,16 +6,20 @@ export interface Task {
   readonly arg: unknown;
 }
 
-/** Functions by name, each with one argument at most. What goes in and comes out is plain data. `end` comes last. */
-export type TaskTable = Readonly<Record<string, (arg: never) => unknown>> & { readonly end: () => void };
+/** Functions by name, each with one argument at most. What goes in and comes out is plain data. */
+export type TaskTable = Readonly<Record<string, (arg: never) => unknown>>;
 
-/** Does tasks by the functions of `table`. */
-export function tasksBy(table: TaskTable): (task: Task) => unknown {
+/** What a thread does tasks with. Disposing of it gives up what it has. */
+export type Worker = ((task: Task) => unknown) & Disposable;
+
+/** Does tasks by the functions of `table`, and `end` in the end. */
+export function tasksBy(table: TaskTable, end: () => void): Worker {
   const byName = new Map(Object.entries(table));
-  return ({ command, arg }) => {
-    const work = byName.get(command);
-    if (work === undefined) throw new FerryError('ERR_THREAD', `This thread knows no task ${command}`);
+  const work = ({ command, arg }: Task): unknown => {
+    const found = byName.get(command);
+    if (found === undefined) throw new FerryError('ERR_THREAD', `This thread knows no task ${command}`);
     // The other end is typed by the same table
-    return work(arg as never);
+    return found(arg as never);
   };
+  return Object.assign(work, { [Symbol.dispose]: end });
 }

@@ -1,9 +1,6 @@
 import { Lane } from '../../engine/slots/index.ts';
 import type { Task, TaskTable } from './tasks.ts';
 
-/** How long a part of a machine may take to give up what it has, in milliseconds. */
-const END_WITHIN = 5_000;
-
 /** The thread of a machine's part, as the main thread sees it: tasks by name, one after the other. */
 export class MachineThread<T extends TaskTable> implements AsyncDisposable {
   readonly #lane: Lane;
@@ -13,8 +10,8 @@ export class MachineThread<T extends TaskTable> implements AsyncDisposable {
   }
 
   /**
-   * Start the thread `name`: `factory` of `module`, a file beside this one, makes what does the tasks. Rejects with `ERR_LANE`
-   * and what it throws.
+   * Start the thread `name`: `factory` of `module`, a file beside this one, makes what does the tasks. Rejects with what it
+   * throws.
    */
   static async start<T extends TaskTable>(
     name: string,
@@ -40,10 +37,6 @@ export class MachineThread<T extends TaskTable> implements AsyncDisposable {
 
   /** Have the part give up what it has, and end the thread. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#lane.hasEnded) return;
-    await Promise.allSettled([
-      this.#lane.run({ command: 'end', arg: undefined } satisfies Task, { deadline: END_WITHIN }),
-    ]);
     await this.#lane.end();
   }
 }
