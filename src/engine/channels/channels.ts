@@ -138,6 +138,21 @@ export class Channels implements AsyncDisposable {
   }
 
   /**
+   * End the thread of channel `id`, which may not have noticed that its connection is of no use any more, for `replace` to
+   * follow. Returns how many barriers were written or read on it. What was under way on it can be accounted for then.
+   */
+  async drop(id: number): Promise<number> {
+    const before = this.#threads[id];
+    if (before === undefined || this.#settled || this.#options.resumable !== true)
+      throw new ChannelError('ERR_CHANNELS', `Channel ${id} cannot be replaced: ${this.#whyNot(id)}`);
+    this.#control.abortOne(id, true);
+    this.bell.ring();
+    await before.stop();
+    if (this.#failure !== undefined) throw this.#failure;
+    return this.#control.barrierOf(id);
+  }
+
+  /**
    * Go on with channel `id` over another connection, which is taken over. The thread of the one before, which may not have
    * noticed anything, is ended first. Sending: `barriersSeen` is how many barriers of this channel the receiver has read;
    * those after them are written again.
@@ -147,14 +162,8 @@ export class Channels implements AsyncDisposable {
     connection: Connection,
     { barriersSeen }: { barriersSeen?: number } = {},
   ): Promise<void> {
-    const before = this.#threads[id];
     try {
-      if (before === undefined || this.#settled || this.#options.resumable !== true)
-        throw new ChannelError('ERR_CHANNELS', `Channel ${id} cannot be replaced: ${this.#whyNot(id)}`);
-      this.#control.abortOne(id, true);
-      this.bell.ring();
-      await before.stop();
-      if (this.#failure !== undefined) throw this.#failure;
+      await this.drop(id);
     } catch (error) {
       await connection[Symbol.asyncDispose]();
       throw error;

@@ -61,8 +61,11 @@ export interface ResumedChannel {
 
 /** How channels that come back are taken. */
 export interface ResumeOptions extends GatheringOptions {
-  /** How many barriers were read on channel `id` so far. Throws where it is not expected in this attempt. */
-  readonly expects: (id: number, attempt: number) => number;
+  /**
+   * How many barriers were read on channel `id` so far, once its thread has ended. Throws where it is not expected in this
+   * attempt.
+   */
+  readonly expects: (id: number, attempt: number) => number | Promise<number>;
   /** Takes over one that came back, after it was answered. */
   readonly onResumed: (resumed: ResumedChannel) => void;
   /** No more can come: the listener failed, or too many strangers were turned away. */
@@ -79,7 +82,7 @@ export function acceptResumed(listener: Listener, options: ResumeOptions): Async
       );
     const { id, extension } = identity.hello;
     const attempt = extension?.attempt ?? 0;
-    const offer = { features: options.features ?? 0, barriersSeen: options.expects(id, attempt) };
+    const offer = { features: options.features ?? 0, barriersSeen: await options.expects(id, attempt) };
     const features = await answerHello(connection, identity.hello, offer, wait);
     gathering.keep(connection);
     options.onResumed({ id, connection, attempt, features });
