@@ -107,6 +107,7 @@ export {
   shutdownSocket,
   socketError,
 } from './stream-socket.ts';
+export { TLS_RECORD_BYTES, TlsContext, type TlsFiles, TlsSession } from './tls.ts';
 export { Vectors } from './vectors.ts';
 export { readXattrs } from './xattr.ts';
 export { ZlibCompressor, ZlibDecompressor, zlibVersion } from './zlib.ts';

@@ -1,6 +1,7 @@
 import { errno } from './libc.ts';
 import * as libc from './libc-sockets.ts';
 import { type Mapping, mapAnonymous } from './mapping.ts';
+import { copyMemory } from './memory.ts';
 
 const WIDE = 2 ** 32;
 const MSG_WAITALL = 0x100;
@@ -89,6 +90,38 @@ export class Vectors implements Disposable {
     return this.#moved(libc.readv(file, this.#pieces(), this.#end - this.#first));
   }
 
+  /** Where the first byte that is still to be moved lies. */
+  get address(): number {
+    const at = PIECES_AT / 4 + this.#first * 4;
+    return this.#words[at + 1]! * WIDE + this.#words[at]!;
+  }
+
+  /** How many bytes lie there in one piece. */
+  get length(): number {
+    return this.#lengthOf(this.#first);
+  }
+
+  /** Copy bytes from the front to mapped memory at `to`, as many as there are and `room` for. Returns how many. */
+  gather(to: number, room: number): number {
+    let copied = 0;
+    for (let piece = this.#first; piece < this.#end && copied < room; piece++) {
+      const length = Math.min(this.#lengthOf(piece), room - copied);
+      const at = PIECES_AT / 4 + piece * 4;
+      copyMemory(to + copied, this.#words[at + 1]! * WIDE + this.#words[at]!, length);
+      copied += length;
+    }
+    return copied;
+  }
+
+  /** Take `count` bytes off the front: they were moved by other means. */
+  take(count: number): void {
+    this.left -= count;
+    if (this.left === 0) return;
+    let rest = count;
+    while (this.#lengthOf(this.#first) <= rest) rest -= this.#lengthOf(this.#first++);
+    this.#set(this.#first, this.address + rest, this.#lengthOf(this.#first) - rest);
+  }
+
   [Symbol.dispose](): void {
     this.#mapping[Symbol.dispose]();
   }
@@ -107,20 +140,8 @@ export class Vectors implements Disposable {
 
   #moved(result: number): number {
     if (result < 0) return -errno();
-    this.left -= result;
-    if (this.left === 0) return result;
-    let rest = result;
-    for (;;) {
-      const length = this.#lengthOf(this.#first);
-      if (length > rest) {
-        const at = PIECES_AT / 4 + this.#first * 4;
-        const address = this.#words[at + 1]! * WIDE + this.#words[at]!;
-        this.#set(this.#first, address + rest, length - rest);
-        return result;
-      }
-      rest -= length;
-      this.#first++;
-    }
+    this.take(result);
+    return result;
   }
 
   #set(piece: number, address: number, length: number): void {

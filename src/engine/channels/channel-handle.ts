@@ -40,12 +40,12 @@ export class ChannelThread {
     this.#connection = connection;
     this.#endMs = endMs;
     this.#changed = changed;
-    const { fd, isFile } = connection;
-    if (!isFile) {
+    const { fd, transport } = connection;
+    if (transport.kind !== 'file') {
       fd.setNonBlocking(false);
       setSocketTimeouts(fd, packetMs);
     }
-    const stream = { fd: fd.number, isFile, packetMs, idleMs };
+    const stream = { transport, packetMs, idleMs };
     this.#worker = new Worker(threadModule(), { workerData: { ...start, stream } satisfies ChannelStart });
     this.#worker.on('message', (message: ChannelMessage) => {
       if (message.kind !== 'ready') this.#last = message;
@@ -94,10 +94,7 @@ export class ChannelThread {
     try {
       if (last?.kind === 'failed') throw this.#revived(last);
       if (last === undefined) throw this.#failed('its thread ended without a word');
-      if (last.kind === 'ended' && last.orderly) {
-        await this.#connection.ended();
-        this.state = 'ended';
-      }
+      if (last.kind === 'ended' && last.orderly) this.state = 'ended';
     } catch (error) {
       this.#failure ??= asError(error);
     }

@@ -25,7 +25,7 @@ function tell(message: ChannelMessage): void {
 }
 
 function run(kinds: readonly PayloadKind[]): void {
-  const stream = new ChannelStream(start.stream, id, control);
+  using stream = new ChannelStream(start.stream, id, control);
   if (direction === 'send') {
     using packet = new ChannelPacketWriter(stream, checksum, `channel ${id}`);
     sendAll({ id, kinds, control, bell: new Bell(start.bell), stream, packet });

@@ -3,8 +3,19 @@ import { mkdirSync, openSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { asError, SystemError } from '../../errors.ts';
-import { connectTcp, connectUnix, errnoName, Fd, Poll, PollSet, socketError } from '../../sys/index.ts';
-import { type Connection, fileConnection, socketConnection } from './connection.ts';
+import {
+  connectTcp,
+  connectUnix,
+  Errno,
+  errnoName,
+  Fd,
+  Poll,
+  PollSet,
+  socketError,
+  type TlsContext,
+  TlsSession,
+} from '../../sys/index.ts';
+import { type Connection, fileConnection, socketConnection, tlsConnection } from './connection.ts';
 import type { Endpoint } from './endpoint.ts';
 import { ChannelError } from './errors.ts';
 import { untilDone } from './exchange.ts';
@@ -14,16 +25,38 @@ import { type Patience, Wait } from './patience.ts';
 /** Which of a transfer's connections this is: a file has a name of its own for each. */
 export type Role = 'main' | number;
 
+/** How to connect. */
+export interface ConnectOptions extends Patience {
+  /** For endpoints with TLS, and only for these. The caller's. */
+  readonly tls?: TlsContext | undefined;
+  /** Whom the peer's certificate has to be for, where that is not the endpoint's host. */
+  readonly tlsHost?: string | undefined;
+}
+
+/** The context where there has to be one. Throws `ERR_TLS` where it is missing. */
+export function contextFor(endpoint: Endpoint, context: TlsContext | undefined): TlsContext | undefined {
+  if (!endpoint.tls) return undefined;
+  if (context !== undefined) return context;
+  throw new ChannelError('ERR_TLS', `${endpointText(endpoint)} needs certificates, and none are given`);
+}
+
 /**
  * Connect to `endpoint`; a folder gets a new file for `role`. Rejects with `ERR_CONNECT` where nobody is there, and with
  * `ERR_DEADLINE`.
  */
-export async function connect(endpoint: Endpoint, role: Role, patience: Patience = {}): Promise<Connection> {
-  const wait = new Wait(patience, CONNECT_WITHIN);
+export async function connect(
+  endpoint: Endpoint,
+  role: Role,
+  options: ConnectOptions = {},
+): Promise<Connection> {
+  const wait = new Wait(options, CONNECT_WITHIN);
+  const context = contextFor(endpoint, options.tls);
   try {
     if (endpoint.transport === 'file') return createFile(endpoint.path, role);
     if (endpoint.transport === 'unix') return await connectToPath(endpoint.path, wait);
-    return await connectToHost(endpoint.host, endpoint.port, wait);
+    const plain = await connectToHost(endpoint.host, endpoint.port, wait);
+    if (context === undefined) return plain;
+    return await connectTls(plain, context, options.tlsHost ?? endpoint.host, wait);
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
     throw new ChannelError('ERR_CONNECT', `No connection to ${endpointText(endpoint)}: ${error.message}`, {
@@ -38,6 +71,30 @@ export function endpointText(endpoint: Endpoint): string {
   if (endpoint.transport !== 'tcp') return `${endpoint.scheme}:${endpoint.path}`;
   const { host, port } = endpoint;
   return `${endpoint.scheme}:${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
+}
+
+async function connectTls(
+  plain: Connection,
+  context: TlsContext,
+  host: string,
+  wait: Wait,
+): Promise<Connection> {
+  const { fd, peer } = plain;
+  const session = TlsSession.connect(context, fd, host);
+  const connection = tlsConnection(fd, session, peer);
+  try {
+    await untilDone(fd, Poll.in | Poll.out, `The TLS handshake with ${peer}`, wait, () => {
+      const result = session.handshake();
+      if (result > 0) return true;
+      if (result !== -Errno.EAGAIN && result !== -Errno.EINTR)
+        throw new ChannelError('ERR_TLS', `The TLS handshake with ${peer} failed: ${session.failure}`);
+      return false;
+    });
+    return connection;
+  } catch (error) {
+    await connection[Symbol.asyncDispose]();
+    throw error;
+  }
 }
 
 /** Name of the file of a connection. */
@@ -97,7 +154,6 @@ async function connectToAddress(host: string, port: number, wait: Wait): Promise
     await untilDone(fd, Poll.out, `The connection to ${host} port ${port}`, wait, () => poll.wait(0) > 0);
     const errno = socketError(fd);
     if (errno !== 0) throw new SystemError('connect', errno, errnoName(errno), fd.name);
-    fd.setNonBlocking(false);
     return socketConnection(fd, `${host} port ${port}`);
   } catch (error) {
     fd[Symbol.dispose]();

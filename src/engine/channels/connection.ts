@@ -1,59 +1,92 @@
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createReadStream, createWriteStream, readSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
-import { type Fd, shutdownSocket } from '../../sys/index.ts';
+import { type Fd, receiveNow, sendNow, shutdownSocket, type TlsSession } from '../../sys/index.ts';
+import { TlsStream } from './tls-stream.ts';
+import type { TransportStart } from './transport.ts';
 
-/** One connection of a transfer, whatever carries it. */
+/** One connection of a transfer, whatever carries it. It belongs to the main thread, until a channel's thread gets it. */
 export interface Connection extends AsyncDisposable {
-  /** A blocking stream for a channel's thread. */
+  /** The socket, which is non-blocking, or the file. */
   readonly fd: Fd;
-  /** Whether `fd` is a file: sockets know calls that files do not. */
-  readonly isFile: boolean;
   /** Who is at the other end, for messages. */
   readonly peer: string;
+  /** What a channel's thread needs to use it. */
+  readonly transport: TransportStart;
+  /** Receive what is there: how many bytes, 0 at the end of the stream, or `WOULD_BLOCK`; with `peek` they stay. */
+  receiveNow(into: Uint8Array, options: { readonly peek: boolean }): number;
+  /** Send as much of `bytes` as goes without waiting: how many, or `WOULD_BLOCK`. */
+  sendNow(bytes: Uint8Array): number;
   /** Give up: whoever is blocked on it returns, in every thread. */
   shutdown(): void;
   /**
-   * What is underneath has come to its end behind the last byte that was read. Rejects with what was wrong with it: with TLS,
-   * an end without a bye.
+   * The connection as a stream of this thread. Destroying one closes it; a stream that ends without the bye of TLS fails.
    */
-  ended(): Promise<void>;
-  /** `fd` as a stream of this thread, which takes it over. */
   stream(direction: 'send' | 'receive'): Duplex;
 }
 
 /** A connection that is a socket, `fd`, which is taken over. */
 export function socketConnection(fd: Fd, peer: string): Connection {
+  fd.setNonBlocking(true);
   return {
     fd,
-    isFile: false,
     peer,
-    shutdown() {
-      if (!fd.closed) shutdownSocket(fd, 'both');
+    get transport() {
+      return { kind: 'socket', fd: fd.number } as const;
     },
-    ended: () => Promise.resolve(),
-    stream: () => socketStream(fd),
+    receiveNow: (into, options) => receiveNow(fd, into, options),
+    sendNow: (bytes) => sendNow(fd, bytes),
+    shutdown: () => shutdownOpen(fd),
+    stream: () => new Socket({ fd: fd.release(), readable: true, writable: true, allowHalfOpen: true }),
     async [Symbol.asyncDispose]() {
       fd[Symbol.dispose]();
     },
   };
 }
 
-/** `fd`, a connected socket, as a stream of this thread, which takes it over. */
-export function socketStream(fd: Fd): Socket {
-  return new Socket({ fd: fd.release(), readable: true, writable: true, allowHalfOpen: true });
+/** A connection that is a TLS `session` over the socket `fd`; both are taken over. */
+export function tlsConnection(fd: Fd, session: TlsSession, peer: string): Connection {
+  const dispose = () => {
+    session[Symbol.dispose]();
+    fd[Symbol.dispose]();
+  };
+  return {
+    fd,
+    peer,
+    get transport() {
+      return { kind: 'tls', fd: fd.number, session: session.address } as const;
+    },
+    receiveNow: (into, options) => session.receiveNow(into, options),
+    sendNow: (bytes) => session.sendNow(bytes),
+    shutdown: () => shutdownOpen(fd),
+    stream: () => new TlsStream(fd, session, dispose),
+    async [Symbol.asyncDispose]() {
+      dispose();
+    },
+  };
+}
+
+function shutdownOpen(fd: Fd): void {
+  if (!fd.closed) shutdownSocket(fd, 'both');
 }
 
 /** A connection that is a file, `fd`, which is taken over. */
 export function fileConnection(fd: Fd, path: string): Connection {
   return {
     fd,
-    isFile: true,
     peer: path,
+    get transport() {
+      return { kind: 'file', fd: fd.number } as const;
+    },
+    receiveNow(into, { peek }) {
+      const count = readSync(fd.number, into, 0, into.length, peek ? 0 : null);
+      // Nobody adds to it meanwhile
+      return count < into.length ? 0 : count;
+    },
+    sendNow: (bytes) => writeSync(fd.number, bytes),
     shutdown() {
       // No call on a file waits for a peer
     },
-    ended: () => Promise.resolve(),
     stream(direction) {
       const number = fd.release();
       if (direction === 'send') return Duplex.from(createWriteStream(path, { fd: number, flush: true }));

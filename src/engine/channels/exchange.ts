@@ -1,5 +1,4 @@
-import { readSync, writeSync } from 'node:fs';
-import { type Fd, Poll, receiveNow, sendNow, WOULD_BLOCK } from '../../sys/index.ts';
+import { type Fd, Poll, WOULD_BLOCK } from '../../sys/index.ts';
 import type { Connection } from './connection.ts';
 import { ChannelError } from './errors.ts';
 import type { Wait } from './patience.ts';
@@ -16,40 +15,33 @@ export async function receiveBytes(
   wait: Wait,
   { peek = false }: { peek?: boolean } = {},
 ): Promise<Uint8Array> {
-  const { fd, isFile } = connection;
   const bytes = new Uint8Array(length);
   let count = 0;
-  const receive = () => {
-    const rest = bytes.subarray(peek ? 0 : count);
-    const received = isFile
-      ? readSync(fd.number, rest, 0, rest.length, peek ? 0 : null)
-      : receiveNow(fd, rest, { peek });
+  // A session may have to send something before it can receive
+  await untilDone(connection.fd, Poll.in | Poll.out, what, wait, () => {
+    const received = connection.receiveNow(bytes.subarray(peek ? 0 : count), { peek });
     if (received === WOULD_BLOCK) return false;
     count = peek ? received : count + received;
     if (received === 0)
       throw new ChannelError('ERR_CHANNEL_CUT', `${what}: the stream ends after ${count} of ${length} bytes`);
     return count === length;
-  };
-  if (isFile) while (!receive());
-  else await untilDone(fd, Poll.in, what, wait, receive);
+  });
   return bytes;
 }
 
 /** Send all of `bytes`. Rejects with `ERR_DEADLINE`. */
 export async function sendBytes(
-  { fd, isFile }: Connection,
+  connection: Connection,
   bytes: Uint8Array,
   what: string,
   wait: Wait,
 ): Promise<void> {
   let rest = bytes;
-  if (isFile) while (rest.length > 0) rest = rest.subarray(writeSync(fd.number, rest));
-  else
-    await untilDone(fd, Poll.out, what, wait, () => {
-      const sent = sendNow(fd, rest);
-      if (sent !== WOULD_BLOCK) rest = rest.subarray(sent);
-      return rest.length === 0;
-    });
+  await untilDone(connection.fd, Poll.out, what, wait, () => {
+    const sent = connection.sendNow(rest);
+    if (sent !== WOULD_BLOCK) rest = rest.subarray(sent);
+    return rest.length === 0;
+  });
 }
 
 /** Call `attempt`, and again whenever one of `events` happened to `fd`, until it returns true. */

@@ -65,10 +65,10 @@ export class Gathering implements AsyncDisposable {
     await Promise.all([...this.#taken].map((connection) => connection[Symbol.asyncDispose]()));
   }
 
-  /** Work that never rejects. */
+  /** Work that the end waits for. */
   #begin(work: Promise<void>): void {
     this.#work.add(work);
-    void work.then(() => this.#work.delete(work));
+    work.then(() => this.#work.delete(work)).catch((error: unknown) => this.#fail(asError(error)));
   }
 
   async #accept(done: () => boolean, wait: Wait): Promise<void> {

@@ -1,4 +1,3 @@
-import { asError, FerryError } from '../../errors.ts';
 import type { Connection } from './connection.ts';
 import { CHANNEL_MAGIC, FERRY_MAIN_MAGIC, QEMU_MAIN_MAGIC } from './constants.ts';
 import { ChannelError } from './errors.ts';
@@ -22,32 +21,17 @@ export async function identify(
   wait: Wait,
 ): Promise<Identity> {
   const what = `A word of what ${connection.peer} is`;
-  try {
-    const first = await receiveBytes(connection, 4, what, wait, { peek: true });
-    const magic = new DataView(first.buffer).getUint32(0);
-    if (magic === QEMU_MAIN_MAGIC) return { kind: 'main', protocol: 'qemu' };
-    if (magic === FERRY_MAIN_MAGIC) return { kind: 'main', protocol: 'ferry' };
-    if (magic !== CHANNEL_MAGIC)
-      throw new ChannelError(
-        'ERR_UNKNOWN_CONNECTION',
-        `${connection.peer} begins with the bytes ${Buffer.from(first).toString('hex')}, which neither a main stream nor a channel does`,
-      );
-    const bytes = await receiveBytes(connection, HELLO_BYTES, `The hello of ${connection.peer}`, wait);
-    return { kind: 'channel', hello: decodeHello(bytes, expected) };
-  } catch (error) {
-    throw await whatIsUnderneath(connection, asError(error));
-  }
-}
-
-/** A stream that ended too early may have had a reason that was told elsewhere, such as a refused certificate. */
-async function whatIsUnderneath(connection: Connection, error: Error): Promise<Error> {
-  if (!(error instanceof FerryError) || error.code !== 'ERR_CHANNEL_CUT') return error;
-  try {
-    await connection.ended();
-    return error;
-  } catch (cause) {
-    return asError(cause);
-  }
+  const first = await receiveBytes(connection, 4, what, wait, { peek: true });
+  const magic = new DataView(first.buffer).getUint32(0);
+  if (magic === QEMU_MAIN_MAGIC) return { kind: 'main', protocol: 'qemu' };
+  if (magic === FERRY_MAIN_MAGIC) return { kind: 'main', protocol: 'ferry' };
+  if (magic !== CHANNEL_MAGIC)
+    throw new ChannelError(
+      'ERR_UNKNOWN_CONNECTION',
+      `${connection.peer} begins with the bytes ${Buffer.from(first).toString('hex')}, which neither a main stream nor a channel does`,
+    );
+  const bytes = await receiveBytes(connection, HELLO_BYTES, `The hello of ${connection.peer}`, wait);
+  return { kind: 'channel', hello: decodeHello(bytes, expected) };
 }
 
 /** What a channel is opened with. */
@@ -82,15 +66,11 @@ export async function openChannel(
   const { id, uuid, extended, features = 0, attempt = 0 } = opening;
   const wait = new Wait(patience, CONNECT_WITHIN);
   const hello = extended ? { uuid, id, extension: { features, attempt, barriersSeen: 0 } } : { uuid, id };
-  try {
-    await sendBytes(connection, encodeHello(hello), `The hello of channel ${id}`, wait);
-    if (!extended) return { features: 0, barriersSeen: 0 };
-    const what = `The answer to the hello of channel ${id}`;
-    const answer = decodeHello(await receiveBytes(connection, HELLO_BYTES, what, wait), opening);
-    return checkAnswer(answer, id, attempt, features);
-  } catch (error) {
-    throw await whatIsUnderneath(connection, asError(error));
-  }
+  await sendBytes(connection, encodeHello(hello), `The hello of channel ${id}`, wait);
+  if (!extended) return { features: 0, barriersSeen: 0 };
+  const what = `The answer to the hello of channel ${id}`;
+  const answer = decodeHello(await receiveBytes(connection, HELLO_BYTES, what, wait), opening);
+  return checkAnswer(answer, id, attempt, features);
 }
 
 function checkAnswer(

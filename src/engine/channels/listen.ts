@@ -8,11 +8,14 @@ import {
   listenUnix,
   localAddress,
   Poll,
+  peerCredentials,
   remoteAddress,
   removeStaleSocket,
+  type TlsContext,
+  TlsSession,
 } from '../../sys/index.ts';
-import { addressesOf, endpointText, fileName } from './connect.ts';
-import { type Connection, fileConnection, socketConnection } from './connection.ts';
+import { addressesOf, contextFor, endpointText, fileName } from './connect.ts';
+import { type Connection, fileConnection, socketConnection, tlsConnection } from './connection.ts';
 import type { Endpoint } from './endpoint.ts';
 import { ChannelError } from './errors.ts';
 import { untilDone } from './exchange.ts';
@@ -29,18 +32,25 @@ export interface Listener extends AsyncDisposable {
   accept(patience: Patience): Promise<Connection>;
 }
 
+/** How to listen. */
+export interface ListenOptions extends Patience {
+  /** For endpoints with TLS, and only for these. The caller's, as long as the listener lasts. */
+  readonly tls?: TlsContext | undefined;
+}
+
 /** Listen at `endpoint`; the files of a folder are taken one after the other, the main stream first. */
-export async function listen(endpoint: Endpoint, patience: Patience = {}): Promise<Listener> {
+export async function listen(endpoint: Endpoint, options: ListenOptions = {}): Promise<Listener> {
+  const context = contextFor(endpoint, options.tls);
   if (endpoint.transport === 'file') return folderListener(endpoint, endpoint.path);
   if (endpoint.transport === 'unix') {
     removeStaleSocket(endpoint.path);
     const fd = listenUnix(endpoint.path, 64);
     return new SocketListener(fd, endpoint, acceptUnix);
   }
-  const [address = endpoint.host] = await addressesOf(endpoint.host, new Wait(patience, CONNECT_WITHIN));
+  const [address = endpoint.host] = await addressesOf(endpoint.host, new Wait(options, CONNECT_WITHIN));
   const fd = listenTcp(address, endpoint.port);
   const port = Number(localAddress(fd).replace(/.*:/, ''));
-  return new SocketListener(fd, { ...endpoint, port }, acceptTcp);
+  return new SocketListener(fd, { ...endpoint, port }, acceptTcp, context);
 }
 
 class SocketListener implements Listener {
@@ -48,9 +58,16 @@ class SocketListener implements Listener {
   readonly isFile = false;
   readonly #fd: Fd;
   readonly #accept: (listener: Fd, name: string) => Fd | undefined;
+  readonly #context: TlsContext | undefined;
 
-  constructor(fd: Fd, endpoint: Endpoint, accept: (listener: Fd, name: string) => Fd | undefined) {
+  constructor(
+    fd: Fd,
+    endpoint: Endpoint,
+    accept: (listener: Fd, name: string) => Fd | undefined,
+    context?: TlsContext,
+  ) {
     this.#fd = fd;
+    this.#context = context;
     this.#accept = accept;
     this.endpoint = endpoint;
     fd.setNonBlocking(true);
@@ -64,7 +81,11 @@ class SocketListener implements Listener {
       return accepted !== undefined;
     });
     const fd = accepted!;
-    return socketConnection(fd, this.endpoint.transport === 'tcp' ? remoteAddress(fd) : fd.name);
+    const peer = this.endpoint.transport === 'tcp' ? remoteAddress(fd) : `process ${peerCredentials(fd).pid}`;
+    if (this.#context === undefined) return socketConnection(fd, peer);
+    // The handshake is made when something is received
+    fd.setNonBlocking(true);
+    return tlsConnection(fd, TlsSession.accept(this.#context, fd), peer);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

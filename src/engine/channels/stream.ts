@@ -1,12 +1,12 @@
-import { Errno, errnoName, shutdownSocket, syncFile, type Vectors } from '../../sys/index.ts';
+import { Errno, type Vectors } from '../../sys/index.ts';
 import type { ChannelControl } from './control.ts';
 import { ChannelAborted, ChannelError } from './errors.ts';
+import { openTransport, type Transport, type TransportStart } from './transport.ts';
 
 /** What a channel moves its bytes over. Plain data: it travels to the channel's thread. */
 export interface StreamStart {
-  /** Number of a blocking descriptor whose calls come back after `packetMs` at the latest. */
-  readonly fd: number;
-  readonly isFile: boolean;
+  /** Its calls come back after `packetMs` at the latest. */
+  readonly transport: TransportStart;
   /** Milliseconds that a packet may take. */
   readonly packetMs: number;
   /** Milliseconds until the next packet begins. */
@@ -14,25 +14,26 @@ export interface StreamStart {
 }
 
 /** The blocking side of one connection: whole packets to and from mapped memory. */
-export class ChannelStream {
+export class ChannelStream implements Disposable {
   /** Bytes moved so far. */
   position = 0;
   readonly #start: StreamStart;
+  readonly #transport: Transport;
   readonly #id: number;
   readonly #control: ChannelControl;
 
   constructor(start: StreamStart, id: number, control: ChannelControl) {
     this.#start = start;
+    this.#transport = openTransport(start.transport);
     this.#id = id;
     this.#control = control;
   }
 
   /** Write all of `vectors`. Throws `ERR_CHANNEL_STALLED`, `ERR_CHANNEL_CLOSED` and `ERR_CHANNEL_IO`. */
   write(vectors: Vectors): void {
-    const { fd, isFile } = this.#start;
     let begun = 0;
     while (vectors.left > 0) {
-      const count = isFile ? vectors.write(fd) : vectors.send(fd);
+      const count = this.#transport.write(vectors);
       if (count > 0) this.position += count;
       if (vectors.left > 0) begun = this.#goOn(count, begun, vectors.left);
     }
@@ -72,10 +73,8 @@ export class ChannelStream {
 
   /** Say that nothing more will be written; a file is on its storage then. */
   end(): void {
-    const { fd, isFile } = this.#start;
-    if (!isFile) shutdownSocket({ number: fd, name: `channel ${this.#id}` }, 'write');
-    const result = isFile ? syncFile(fd, false) : 0;
-    if (result < 0) throw this.error('ERR_CHANNEL_IO', `fsync failed with ${errnoName(-result)}`);
+    const result = this.#transport.end();
+    if (result < 0) throw this.#failed(result);
   }
 
   /** An error of this channel at its present place. */
@@ -83,9 +82,12 @@ export class ChannelStream {
     return new ChannelError(code, `Channel ${this.#id}, byte ${this.position}: ${what}`, { cause });
   }
 
+  [Symbol.dispose](): void {
+    this.#transport[Symbol.dispose]();
+  }
+
   #receive(vectors: Vectors): number {
-    const { fd, isFile } = this.#start;
-    const count = isFile ? vectors.read(fd) : vectors.receive(fd);
+    const count = this.#transport.read(vectors);
     if (count > 0) this.position += count;
     return count;
   }
@@ -100,14 +102,17 @@ export class ChannelStream {
         'ERR_CHANNEL_STALLED',
         `the peer did not go on within ${packetMs} ms, ${left} bytes before the end of what was under way`,
       );
-    if (count === -Errno.EPIPE || count === -Errno.ECONNRESET)
-      throw this.error(
-        'ERR_CHANNEL_CLOSED',
-        `the peer has closed the connection (${errnoName(-count)}), ${left} bytes before the end of what was under way`,
-      );
     if (count < 0 && count !== -Errno.EINTR)
-      throw this.error('ERR_CHANNEL_IO', `the transfer failed with ${errnoName(-count)}`);
+      throw this.#failed(count, `, ${left} bytes before the end of what was under way`);
     return begun === 0 ? now : begun;
+  }
+
+  #failed(result: number, where = ''): ChannelError {
+    const what = this.#transport.describe(-result);
+    if (result === -Errno.EPROTO) return this.error('ERR_TLS', `${what}${where}`);
+    if (result !== -Errno.EPIPE && result !== -Errno.ECONNRESET)
+      return this.error('ERR_CHANNEL_IO', `the transfer failed with ${what}${where}`);
+    return this.error('ERR_CHANNEL_CLOSED', `the peer has closed the connection (${what})${where}`);
   }
 
   #cut(left: number): ChannelError | ChannelAborted {
