@@ -25,6 +25,8 @@ const NO_UUID = new Uint8Array(16);
 export class QemuReceiver implements AsyncDisposable {
   readonly #listener: Listener;
   readonly #options: QemuReceiverOptions;
+  /** What is being received. */
+  readonly #running = new Map<Ending, Promise<unknown>>();
 
   /** Listen for a source. Rejects with `ERR_ENDPOINT` for an endpoint that QEMU cannot migrate to. */
   static async listen(options: QemuReceiverOptions): Promise<QemuReceiver> {
@@ -49,9 +51,27 @@ export class QemuReceiver implements AsyncDisposable {
    * for as long as `timings` allow, or after `deadline` milliseconds.
    */
   async receive(patience: { signal?: AbortSignal; deadline?: number } = {}): Promise<ReceivedMachine> {
+    using end = new Ending(patience);
+    const receiving = this.#receive(end);
+    this.#running.set(end, receiving);
+    try {
+      return await receiving;
+    } finally {
+      this.#running.delete(end);
+    }
+  }
+
+  /** Whatever is being received is given up. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const end of this.#running.keys())
+      end.because(new FerryError('ERR_QEMU_RECEIVER', `Nobody listens at ${this.uri} any more`));
+    await Promise.allSettled(this.#running.values());
+    await this.#listener[Symbol.asyncDispose]();
+  }
+
+  async #receive(end: Ending): Promise<ReceivedMachine> {
     const { channels, uuid = NO_UUID, memory = new BlockMemory() } = this.#options;
     const own = memory !== this.#options.memory;
-    using end = new Ending(patience);
     try {
       const wanted = { channels, uuid, extended: false, main: 'qemu' } as const;
       const connections = await collectConnections(this.#listener, wanted, { signal: end.signal });
@@ -66,9 +86,5 @@ export class QemuReceiver implements AsyncDisposable {
       if (own) memory[Symbol.dispose]();
       throw error;
     }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#listener[Symbol.asyncDispose]();
   }
 }
