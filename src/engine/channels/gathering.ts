@@ -43,10 +43,13 @@ export class Gathering implements AsyncDisposable {
     this.#place = place;
   }
 
-  /** Accept connections until `done`. Rejects with `ERR_TOO_MANY_STRANGERS`, and as `wait` says, naming what is `missing`. */
+  /**
+   * Accept connections until `done`, or until this is disposed of. Rejects with `ERR_TOO_MANY_STRANGERS`, and as `wait`
+   * says, naming what is `missing`.
+   */
   async until(done: () => boolean, wait: Wait, missing: () => string): Promise<void> {
     this.#begin(this.#accept(done, wait));
-    while (!done()) {
+    while (!done() && !this.#stop.signal.aborted) {
       if (this.#fatal !== undefined) throw this.#fatal;
       const { promise } = this.#changed;
       await wait.for(promise, `The arrival of ${missing()}`);
@@ -60,6 +63,7 @@ export class Gathering implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
+    this.#change();
     for (const stop of this.#unidentified.values()) stop.abort();
     await Promise.all(this.#work);
     await Promise.all([...this.#taken].map((connection) => connection[Symbol.asyncDispose]()));
