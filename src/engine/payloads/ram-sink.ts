@@ -65,7 +65,7 @@ export class RamSink implements PayloadSink, Disposable {
     if (this.#decompressor === undefined || normal === 0) this.#receive(packet);
     else this.#decompress(packet, this.#decompressor);
     if (zero > 0) this.#clear();
-    this.#counters.add(this.#channel, normal, zero, header.payloadSize);
+    if (normal + zero > 0) this.#counters.add(this.#channel, normal, zero, header.payloadSize);
   }
 
   [Symbol.dispose](): void {

@@ -107,7 +107,8 @@ export class RamSource implements PayloadSource, Disposable {
     }
     const mask = word === this.#block.endWord - 1 ? this.#block.lastWord : -1;
     const wanted = lowestBits(Atomics.load(this.#pages, word) & mask, this.#taken.length - this.#count);
-    const taken = Atomics.and(this.#pages, word, ~wanted) & wanted;
+    // Bits that are no pages go, too, or this word would never be done with
+    const taken = Atomics.and(this.#pages, word, ~wanted & mask) & wanted;
     this.#claims.note(word, taken);
     const base = (word - this.#block.firstWord) * 32;
     for (let rest = taken; rest !== 0; rest &= rest - 1)
