@@ -67,7 +67,8 @@ const over: Facts = { cancel: 'too-late', failure: 'none', machine: 'one-side' }
 
 /** Either end may say these as long as it waits for anything. */
 const EITHER: readonly MessageKind[] = ['keep-alive', 'cancel', 'failed'];
-const ABOUT_DEVICES: readonly MessageKind[] = ['credit', 'received', 'device-loaded'];
+/** What the destination says unasked. */
+const UNASKED: readonly MessageKind[] = ['credit', 'received', 'device-loaded', 'channel-lost'];
 
 /**
  * The source. The machine stands still from `switchover` on. In `commit` the word that hands it over has been said: from
@@ -77,19 +78,20 @@ const ABOUT_DEVICES: readonly MessageKind[] = ['credit', 'received', 'device-loa
  */
 export const SOURCE: Readonly<Record<SourcePhase, PhaseRule<SourcePhase>>> = Object.freeze({
   connect: rule(untouched, ['open', 'ended'], EITHER),
-  open: rule(untouched, ['setup', 'ended'], [...EITHER, 'accept', 'refuse', ...ABOUT_DEVICES]),
-  setup: rule(begun, ['pre-copy', 'roll-back'], [...EITHER, 'barrier-done', ...ABOUT_DEVICES]),
-  'pre-copy': rule(begun, ['switchover', 'roll-back'], [...EITHER, 'barrier-done', ...ABOUT_DEVICES]),
-  switchover: rule(stopped, ['loading', 'roll-back'], [...EITHER, 'barrier-done', ...ABOUT_DEVICES]),
-  loading: rule(stopped, ['commit', 'roll-back', 'ended'], [...EITHER, 'loaded', ...ABOUT_DEVICES]),
-  commit: rule(handedOver, ['roll-back', 'ended'], [...EITHER, 'started', ...ABOUT_DEVICES]),
+  open: rule(untouched, ['setup', 'ended'], [...EITHER, 'accept', 'refuse', ...UNASKED]),
+  setup: rule(begun, ['pre-copy', 'roll-back'], [...EITHER, 'barrier-done', ...UNASKED]),
+  'pre-copy': rule(begun, ['switchover', 'roll-back'], [...EITHER, 'barrier-done', ...UNASKED]),
+  switchover: rule(stopped, ['loading', 'roll-back'], [...EITHER, 'barrier-done', ...UNASKED]),
+  loading: rule(stopped, ['commit', 'roll-back', 'ended'], [...EITHER, 'loaded', ...UNASKED]),
+  commit: rule(handedOver, ['roll-back', 'ended'], [...EITHER, 'started', ...UNASKED]),
   'roll-back': rule(undoing, ['ended'], []),
   ended: rule(over, [], []),
 });
 
 /**
  * The destination. It starts the machine in `start` and nowhere else, which only the source's `commit` leads to, or the
- * end of a folder. Once it has said `cancel` or `failed` it is past listening, so that no `commit` can reach it.
+ * end of a folder. There only the machine itself can make it fail: by saying that it does not run and never will, which is
+ * followed by `discard`, or by not saying anything, which leaves the outcome unknown. Once it has said `cancel` or `failed` it is past listening, so that no `commit` can reach it.
  */
 export const DESTINATION: Readonly<Record<DestinationPhase, PhaseRule<DestinationPhase>>> = Object.freeze({
   listen: rule(untouched, ['answer', 'ended'], []),
@@ -97,7 +99,7 @@ export const DESTINATION: Readonly<Record<DestinationPhase, PhaseRule<Destinatio
   receive: rule(begun, ['load', 'discard'], [...EITHER, 'barrier', 'switchover', 'end']),
   load: rule(stopped, ['ready', 'discard'], EITHER),
   ready: rule(stopped, ['start', 'discard'], [...EITHER, 'commit']),
-  start: rule({ ...handedOver, failure: 'rolls-back' }, ['ended', 'discard'], EITHER),
+  start: rule(handedOver, ['ended', 'discard'], EITHER),
   discard: rule(undoing, ['ended'], []),
   ended: rule(over, [], []),
 });

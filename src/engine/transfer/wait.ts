@@ -1,5 +1,8 @@
 import { asError, DeadlineError } from '../../errors.ts';
 
+/** Beyond what timers can count, a wait has no deadline of its own. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
 /** How long to wait for what, and what ends the wait early. */
 export interface Wait {
   /** `What` did not happen within …: a noun with a capital, such as `The answer of the destination`. */
@@ -15,7 +18,8 @@ export interface Wait {
 export async function within<T>(promise: Promise<T>, { what, ms, signal }: Wait): Promise<T> {
   const early = Promise.withResolvers<never>();
   const onAbort = () => early.reject(asError(signal?.reason));
-  const timer = setTimeout(() => early.reject(new DeadlineError(what, ms)), ms);
+  const timer =
+    ms <= LONGEST_TIMER ? setTimeout(() => early.reject(new DeadlineError(what, ms)), ms) : undefined;
   if (signal?.aborted === true) onAbort();
   signal?.addEventListener('abort', onAbort, { once: true });
   try {

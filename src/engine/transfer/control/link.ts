@@ -61,9 +61,10 @@ export class ControlLink {
       );
   }
 
-  /** Whether what was said last is on its way: what can wait, waits for that. */
-  get idle(): boolean {
-    return this.#stream.writableLength === 0;
+  /** Resolves when what was said is on its way, or will never be: what can wait, waits for that. */
+  async flushed(): Promise<void> {
+    if (!this.#stream.writable || this.#stream.writableLength === 0) return;
+    await new Promise<void>((resolve) => void this.#stream.write('', () => resolve()));
   }
 
   /** The oldest message that `hear` left. Rejects where there is none within `ms`; `what` names it for that. */

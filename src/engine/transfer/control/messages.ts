@@ -29,7 +29,7 @@ export const VERSION = 1;
 
 const METHODS = ['none', 'zlib', 'zstd'] as const;
 
-const block = record({ name: text(MAX_NAME), length: u64, pageSize: u32 });
+const block = record({ name: text(MAX_NAME), length: u64 });
 const device = record({ idstr: text(MAX_NAME), instance: u32 });
 
 /** Bodies by kind; a kind's number is its place, counted from 1, and stays for good. */
@@ -58,19 +58,21 @@ const BODIES = {
   'barrier-done': { n: u32 },
   /** Source: the machine stands still. */
   switchover: { pass: u32 },
-  /** Destination: slots of a device up to and with index `highest` may be sent. */
-  credit: { device: u16, highest: u32 },
-  /** Destination: slots of a device below index `below` have arrived. */
+  /** Destination: buffers of a device below index `below` may be sent. */
+  credit: { device: u16, below: u32 },
+  /** Destination: buffers of a device below index `below` have arrived. */
   received: { device: u16, below: u32 },
   /** Destination: a device's state was verified and is staged. */
   'device-loaded': { device: u16, ms: u32, bytes: u64 },
+  /** Destination: the connection `attempt` of a channel broke here; it waits for another. */
+  'channel-lost': { channel: u8, attempt: u32, why: text(MAX_TEXT) },
   /** Source: all was sent. Pages count only where `channelsLost` is 0. */
   end: {
     barriers: u32,
     normal: u64,
     zero: u64,
     channelsLost: u32,
-    devices: list(record({ slots: u32 }), MAX_DEVICES),
+    devices: list(record({ buffers: u32 }), MAX_DEVICES),
   },
   /** Destination: all of it is here, verified and staged. */
   loaded: {},

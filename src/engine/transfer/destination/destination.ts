@@ -1,0 +1,115 @@
+import type { Channels, KindStart, Listener } from '../../channels/index.ts';
+import { deviceStateKind, noneKind, RAM_PAGE_SIZE, RamReceiver, ramKind } from '../../payloads/index.ts';
+import { RESERVED_SLOTS, ReceiveSlots } from '../../slots/index.ts';
+import { budgetOf } from '../budget.ts';
+import type { MessageOf } from '../control/messages.ts';
+import { Course } from '../course.ts';
+import { DeviceWork, titleOf } from '../device-work.ts';
+import type { DeviceProgress } from '../events.ts';
+import type { DestinationDevice, DestinationMachine } from '../machine.ts';
+import type { ReceiveOptions } from '../options.ts';
+import { DESTINATION, type DestinationPhase, destinationLog } from '../phases.ts';
+import { channelsOf, type Progress } from '../progress.ts';
+import type { Arrivals } from './arrivals.ts';
+
+/** Slots beyond those that every device has. */
+const SHARED_SLOTS = 64;
+
+/** Everything that the steps of a destination share before it is known what comes. */
+export class Destination {
+  readonly machine: DestinationMachine;
+  readonly options: ReceiveOptions;
+  readonly course: Course<DestinationPhase>;
+  /** Files of a folder are read: nobody is there to answer to. */
+  readonly oneWay: boolean;
+  readonly listener: Listener;
+  peer = '';
+  intake: Intake | undefined;
+
+  constructor(machine: DestinationMachine, options: ReceiveOptions, listener: Listener) {
+    this.machine = machine;
+    this.options = options;
+    this.listener = listener;
+    this.oneWay = listener.isFile;
+    this.course = new Course('The source', destinationLog(), DESTINATION, options);
+  }
+}
+
+/** What receives a machine of which the source has told. Devices are in the source's order. */
+export class Intake {
+  readonly open: MessageOf<'open'>;
+  readonly devices: readonly DestinationDevice[];
+  readonly ram: RamReceiver;
+  /** Undefined where there are no devices. */
+  readonly slots: ReceiveSlots | undefined;
+  readonly loads: DeviceWork;
+  channels: Channels | undefined;
+  arrivals: Arrivals | undefined;
+  report: Disposable | undefined;
+  barriers = 0;
+
+  constructor({ machine, options, course, oneWay }: Destination, open: MessageOf<'open'>) {
+    this.open = open;
+    const byTitle = new Map(machine.devices.map((device) => [titleOf(device), device]));
+    this.devices = open.devices.map((name) => byTitle.get(titleOf(name))!);
+    const { channels, method } = open;
+    this.ram = new RamReceiver(machine.blocks, { channels, fresh: machine.fresh, method });
+    this.loads = new DeviceWork(course, 'load', this.devices);
+    if (this.devices.length > 0) this.slots = slotsFor(open.devices, options, oneWay);
+  }
+
+  /** In the order in which they are asked whether a packet is theirs. */
+  get kinds(): KindStart[] {
+    const { slots, ram } = this;
+    const devices = slots === undefined ? [] : [deviceStateKind(slots)];
+    return [ramKind(ram), ...devices, noneKind(RAM_PAGE_SIZE)];
+  }
+
+  get bytes(): number {
+    return this.progress.bytes;
+  }
+
+  get budgetBytes(): number {
+    return budgetOf(this.open.channels, this.ram.layout.pages, this.slots);
+  }
+
+  /** Counts whatever is loaded. */
+  get loaded(): number {
+    let loaded = 0;
+    for (const [device] of this.devices.entries()) loaded += this.slots!.device(device).next;
+    return loaded;
+  }
+
+  get progress(): Progress {
+    const { normal, zero } = this.ram.counters();
+    const channels = channelsOf(this.channels, this.open.channels);
+    return {
+      bytes: channels.reduce((sum, { bytes }) => sum + bytes, 0),
+      remaining: 0,
+      pages: { normal, zero },
+      channels,
+      devices: this.devices.map((device, at) => this.#progressOf(device, at)),
+      budgetBytes: this.budgetBytes,
+    };
+  }
+
+  #progressOf({ idstr, instance }: DestinationDevice, device: number): DeviceProgress {
+    const { held, next, credit } = this.slots!.device(device);
+    return { idstr, instance, queued: held, next, credit: credit - 1 };
+  }
+}
+
+function slotsFor(
+  devices: MessageOf<'open'>['devices'],
+  { slots, perDevice, spill }: ReceiveOptions,
+  oneWay: boolean,
+): ReceiveSlots {
+  const all = slots ?? RESERVED_SLOTS * devices.length + SHARED_SLOTS;
+  return new ReceiveSlots({
+    devices,
+    slots: all,
+    perDevice: perDevice ?? Math.max(RESERVED_SLOTS, all >> 2),
+    credits: !oneWay,
+    ...(oneWay ? { spill } : {}),
+  });
+}
