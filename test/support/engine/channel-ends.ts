@@ -10,7 +10,7 @@ import {
   openChannel,
   socketConnection,
 } from '../../../src/engine/channels/index.ts';
-import { createSocketPair, type Fd, type TlsContext } from '../../../src/sys/index.ts';
+import { createSocketPair, type Fd, readInto, type TlsContext, writeFrom } from '../../../src/sys/index.ts';
 
 /** The UUID of the machine in these tests. */
 export const uuid = new Uint8Array(Array.from({ length: 16 }, (_, i) => i + 1));
@@ -54,14 +54,6 @@ export async function connectEnds(
   };
 }
 
-/** A receiving end, and the far ends of its connections in the hands of the test. */
-export async function receiverOf(
-  channels: number,
-  options: Omit<ChannelsOptions, 'direction' | 'connections'>,
-): Promise<{ receiver: Channels; far: Fd[] }> {
-  return endOf('receive', channels, options).then(({ channels: receiver, far }) => ({ receiver, far }));
-}
-
 /** A sending or receiving end over socket pairs, whose far ends are the test's. */
 export async function endOf(
   direction: 'send' | 'receive',
@@ -70,6 +62,27 @@ export async function endOf(
 ): Promise<{ channels: Channels; far: Fd[] }> {
   const pairs = Array.from({ length: count }, (_, id) => createSocketPair(`channel ${id}`));
   const connections = pairs.map(([near], id) => socketConnection(near, `far end ${id}`));
-  const channels = await Channels.start({ ...options, direction, connections });
-  return { channels, far: pairs.map(([, far]) => far) };
+  const far = pairs.map(([, end]) => end);
+  try {
+    return { channels: await Channels.start({ ...options, direction, connections }), far };
+  } catch (error) {
+    for (const end of far) end[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** Write all of `bytes`; the other end reads. */
+export function sendAll(fd: Fd, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; at += writeFrom(fd, bytes.subarray(at)));
+}
+
+/** Read `length` bytes; the other end writes them. */
+export function readAll(fd: Fd, length: number): Buffer {
+  const bytes = Buffer.alloc(length);
+  for (let at = 0; at < length; ) {
+    const count = readInto(fd, bytes.subarray(at));
+    if (count === 0) throw new Error(`The stream ends after ${at} of ${length} bytes`);
+    at += count;
+  }
+  return bytes;
 }

@@ -2,6 +2,7 @@
  * A kind of payload that no source knows: numbered parcels of several producers, whose contents follow from their numbers. The
  * module is loaded by its URL in every channel thread.
  */
+import { crc32c } from '@node-rs/crc32';
 import type {
   ChannelFacts,
   KindStart,
@@ -126,6 +127,14 @@ export function parcelPacket(start: ParcelsStart, producer: number, number: numb
   for (const [i, word] of [0x1122_3344, 1, start.flag, producer, number, length, epoch].entries())
     bytes.writeUInt32BE(word, i * 4);
   for (let at = 0; at < length; at++) bytes[PARCEL_HEADER + at] = contentAt(producer, number, at);
+  return bytes;
+}
+
+/** `packet` with the checksum behind it that goes with the extension. */
+export function checksummed(packet: Buffer): Buffer {
+  const bytes = Buffer.concat([packet, Buffer.alloc(4)]);
+  bytes.writeUInt32BE(bytes.readUInt32BE(8) | 0x80, 8);
+  bytes.writeUInt32BE(crc32c(bytes.subarray(0, packet.length)), packet.length);
   return bytes;
 }
 
