@@ -70,7 +70,7 @@ before(() => {
 after(() => rmSync(folder, { recursive: true }));
 
 test('every public room has a sub-path, with types first and the compiled file last', () => {
-  const rooms = globSync('src/{*,devices/*}/index.ts').map((path) =>
+  const rooms = globSync('src/{*,devices/*,engine/*}/index.ts').map((path) =>
     path.slice('src/'.length, -'/index.ts'.length),
   );
   const wanted = rooms.filter((room) => !privateRooms.includes(room)).map((room) => `./${room}`);
