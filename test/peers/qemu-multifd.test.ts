@@ -43,7 +43,7 @@ async function assertSameMemory(yard: Yard, received: ReceivedMachine): Promise<
   assert.ok(rom!.equals(received.memory.bytes('pc.bios')), 'the ROM differs');
 }
 
-interface Row extends Required<Omit<Sending, 'bandwidth'>> {
+interface Row extends Required<Pick<Sending, 'channels' | 'method' | 'zeroPages'>> {
   readonly over: 'tcp' | 'unix';
 }
 
@@ -127,6 +127,34 @@ for (const [version, rows] of Object.entries(ROWS))
         await client.execute('cont');
       });
   });
+
+it('a machine type of old has a barrier in each section, and says nothing of it', async () => {
+  await using yard = await Yard.open();
+  const vm = await yard.start('source', await qemu('10.0'), {
+    mebibytes: MEBIBYTES,
+    noise: true,
+    machine: 'pc-q35-8.0',
+  });
+  const types = new Map<string, number>();
+  await using receiver = await QemuReceiver.listen({
+    endpoint: 'tcp:127.0.0.1:0',
+    channels: 2,
+    barrierInEachSection: true,
+    timings: TIMINGS,
+    onEvent: ({ type }) => types.set(type, (types.get(type) ?? 0) + 1),
+  });
+  await using client = await QmpClient.connect(vm.qmp);
+  await prepare(client, { channels: 2, zeroPages: 'legacy' });
+  const [received, end] = await Promise.all([
+    receiver.receive({ deadline: WITHIN }),
+    migrateTo(client, receiver.uri),
+  ]);
+  using machine = received;
+  assert.equal(end.status, 'completed', end.why);
+  assert.equal(types.get('flush'), undefined);
+  assert.equal(machine.barriers, types.get('end-of-ram'));
+  await assertSameMemory(yard, machine);
+});
 
 /** What passed through a relay. */
 class Recording {

@@ -64,6 +64,8 @@ export class Intake implements AsyncDisposable {
   #pageSize = DEFAULT_PAGE_SIZE;
   #ram: Ram | undefined;
   #barriers = 0;
+  /** Packets that had come when all channels stood at the last barrier. */
+  #packets = 0;
   #devices: Devices | undefined;
   #milliseconds = 0;
 
@@ -183,9 +185,10 @@ export class Intake implements AsyncDisposable {
   }
 
   async #barrier(): Promise<void> {
-    const { channels } = this.#arriving();
+    const { channels, receiver } = this.#arriving();
     const barrier = ++this.#barriers;
     await channels.barrierReached(barrier, { signal: this.#options.end.signal, deadline: this.#stall });
+    this.#packets = receiver.counters().packets;
     channels.releaseBarrier(barrier);
   }
 
@@ -210,13 +213,12 @@ export class Intake implements AsyncDisposable {
   async #finish(): Promise<Received> {
     const { channels, receiver } = this.#arriving();
     const { sections, description } = this.#devices!;
-    const { packets } = receiver.counters();
     await channels.finish({ signal: this.#options.end.signal, deadline: this.#stall });
     const pages = receiver.counters();
-    if (pages.packets !== packets)
+    if (pages.packets !== this.#packets)
       throw new FerryError(
         'ERR_QEMU_BARRIER',
-        `${pages.packets - packets} packets came behind the last barrier`,
+        `${pages.packets - this.#packets} packets came behind the last barrier`,
       );
     const counters = Array.from({ length: this.#options.channels }, (_, id) => channels.counters(id));
     const all = receiver.layout.blocks.reduce((sum, block) => sum + block.pages, 0);
