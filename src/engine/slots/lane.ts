@@ -1,4 +1,4 @@
-import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { asError, DeadlineError, FerryError } from '../../errors.ts';
 import { SlotError } from './errors.ts';
 import { type LaneFailure, type LaneMessage, type LaneStart, type LaneTask, READY } from './lane-messages.ts';
@@ -73,6 +73,8 @@ export class Lane implements AsyncDisposable {
     this.#ended = ended.promise;
     this.#worker.once('exit', () => {
       this.#hasEnded = true;
+      for (let last = receiveMessageOnPort(port1); last !== undefined; last = receiveMessageOnPort(port1))
+        this.#receive(last.message as LaneMessage);
       port1.close();
       const failure = this.#failure ?? new SlotError('ERR_LANE', `The ${this.name} has ended`);
       for (const { reject } of this.#waiting.values()) reject(failure);

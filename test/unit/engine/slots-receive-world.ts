@@ -98,6 +98,8 @@ export class ReceiveWorld {
     for (let i = 0; i < 40; i++) {
       const device = this.#chance.below(this.#options.totals.length);
       const turn = this.#chance.below(6);
+      // Whoever died while it changed something: here nothing was half changed, and nothing may be by that
+      if (this.#chance.below(50) === 0) this.ledger.mend();
       if (turn < 2) this.#channelStep(this.#chance.pick(this.#channels));
       else if (turn < 4) this.#loaderStep(device);
       else if (this.#options.credits) turn === 4 ? this.#tell(device) : this.#send(device);

@@ -65,6 +65,8 @@ export class SendWorld {
   #anyStep(): void {
     const device = this.#chance.below(this.#options.totals.length);
     const channel = this.#chance.below(this.#options.channels);
+    // Whoever died while it changed something: here nothing was half changed, and nothing may be by that
+    if (this.#chance.below(50) === 0) this.ledger.mend();
     switch (this.#chance.below(7)) {
       case 0:
       case 1:
