@@ -15,6 +15,11 @@ const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
   serve: async () => (await import('./serve.ts')).addServeCommand,
 };
 
+/** Commands that `ferry` starts itself with: no help speaks of them. */
+const INTERNAL: Readonly<Record<string, () => Promise<Add>>> = {
+  'demo-destination': async () => (await import('./demo/machine-destination.ts')).addDemoDestinationCommand,
+};
+
 const EXAMPLES = `Examples:
   ferry demo                                              show a running VM move, with its files
   ferry migrate --qmp /run/a.qmp --to-qmp /run/b.qmp      move the guest of one QEMU to another
@@ -39,7 +44,7 @@ async function build(words: readonly string[]): Promise<Command> {
     .showHelpAfterError('(--help shows what there is)')
     .exitOverride();
   const wanted = words.find((word) => !word.startsWith('-'));
-  const load = wanted === undefined ? undefined : COMMANDS[wanted];
+  const load = wanted === undefined ? undefined : (COMMANDS[wanted] ?? INTERNAL[wanted]);
   const adds = await Promise.all((load === undefined ? Object.values(COMMANDS) : [load]).map((one) => one()));
   for (const add of adds) add(program);
   return program;

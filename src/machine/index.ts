@@ -15,6 +15,7 @@ export { type EmbeddedEvent, type EmbeddedPlan, runEmbedded } from './run-embedd
 export { DIGEST_BYTES, differingPieces, PIECE_BYTES } from './synthetic/digests.ts';
 export type { DiskFindings } from './synthetic/disk-driver.ts';
 export type { DiskPlan } from './synthetic/disk-lane.ts';
+export { destinationOf, sourceOf } from './synthetic/ends.ts';
 export type { StateMoved } from './synthetic/hosted-disk.ts';
 export { type MachineFindings, SyntheticMachine } from './synthetic/machine.ts';
 export { type MachinePlan, machineBytes } from './synthetic/plan.ts';

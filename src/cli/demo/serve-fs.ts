@@ -1,14 +1,6 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { type LaunchedProcess, launchProcess, waitForSocket } from '../../launch/index.ts';
-
-/** `ferry`, as a command that starts another process of this same program. */
-function self(): string[] {
-  const source = fileURLToPath(new URL('../main.ts', import.meta.url));
-  const main = existsSync(source) ? source : fileURLToPath(new URL('../main.js', import.meta.url));
-  return [process.execPath, ...process.execArgv, main];
-}
+import { self } from './self.ts';
 
 /** A file system device in a process of its own, listening on `socket`. */
 export interface FsProcess extends AsyncDisposable {
