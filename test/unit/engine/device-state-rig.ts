@@ -30,12 +30,12 @@ export class SendingHalf extends KeptPackets {
   }
 }
 
-/** The receiving half for channel `id`. */
+/** The receiving half for channel `id`, or what is given as such. */
 export class ReceivingHalf {
   readonly sink: PayloadSink;
 
-  constructor(slots: ReceiveSlots, id = 0, extended = true) {
-    this.sink = createKind(slots.start, channelFacts('receive', id, 4, extended)).sink!;
+  constructor(slots: ReceiveSlots, id = 0, extended = true, sink?: PayloadSink) {
+    this.sink = sink ?? createKind(slots.start, channelFacts('receive', id, 4, extended)).sink!;
   }
 
   /** Read one packet. Throws what the kind throws. */
