@@ -2,7 +2,7 @@
 import { test } from 'node:test';
 import { assertTurnsRed, type Fault } from '../../support/planted.ts';
 
-const streams = new URL('../qemu-stream/hostile.test.ts', import.meta.url);
+const streams = new URL('../../hostile/qemu-stream/refused.test.ts', import.meta.url);
 const machines = new URL('./receive.test.ts', import.meta.url);
 
 const FAULTS: readonly { what: string; where: URL; fault: Fault; red: RegExp }[] = [
