@@ -143,8 +143,18 @@ export class ControlLink {
   #end(): void {
     this.#gone.resolve();
     if (this.#mayEnd || this.#options.oneWay === 'write') return;
-    const where = this.#decoder.atBoundary ? '' : ' in the middle of a message';
-    this.#fail(new TransferError('ERR_PEER_GONE', `${this.#options.peer} ended the main connection${where}`));
+    const { peer, oneWay } = this.#options;
+    const { atBoundary } = this.#decoder;
+    const where = atBoundary ? '' : ' in the middle of a message';
+    const error = new TransferError('ERR_PEER_GONE', `${peer} ended the main connection${where}`);
+    if (oneWay === 'read' && atBoundary) this.#runOut(error);
+    else this.#fail(error);
+  }
+
+  /** A file is read ahead of what is done with it: its end is an error only for whoever waits for more. */
+  #runOut(error: Error): void {
+    this.#failure ??= error;
+    this.#arrived.resolve();
   }
 
   #fail(error: Error): void {
