@@ -1,13 +1,13 @@
 /** Packets of a RAM channel that cannot be: each is refused by name, before anything was read into memory. */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { noneKind, RamPass, RamReceiver } from '../../src/engine/payloads/index.ts';
-import { createKind as createNone } from '../../src/engine/payloads/none.ts';
-import { createKind as createRam } from '../../src/engine/payloads/ram.ts';
+import { noneKind, RamPass, RamReceiver, ramKind } from '../../src/engine/payloads/index.ts';
 import { liveResources, mapAnonymous } from '../../src/sys/index.ts';
-import { channelFacts, KeptPackets, readPackets } from '../support/engine/packets.ts';
+import { channelFacts, KeptPackets, kindMaker, readPackets } from '../support/engine/packets.ts';
 
 const PAGE = 4096;
+const createNone = await kindMaker(noneKind(PAGE));
+const createRam = await kindMaker(ramKind(new RamPass([], { channels: 1 })));
 const PAGES = 200;
 const MIB = 2 ** 20;
 

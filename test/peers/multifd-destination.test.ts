@@ -14,9 +14,14 @@ import {
   parseEndpoint,
 } from '../../src/engine/channels/index.ts';
 import type { MethodName } from '../../src/engine/methods/index.ts';
-import { DEVICE_HEADER, DeviceStateHeader } from '../../src/engine/payloads/device-state-packet.ts';
-import { PayloadFlag } from '../../src/engine/payloads/flags.ts';
-import { noneKind, RamPass, ramKind } from '../../src/engine/payloads/index.ts';
+import {
+  DEVICE_HEADER,
+  DeviceStateHeader,
+  noneKind,
+  PayloadFlag,
+  RamPass,
+  ramKind,
+} from '../../src/engine/payloads/index.ts';
 import { choosePeer, launchProcess, waitForSocket } from '../../src/launch/index.ts';
 import { QmpClient } from '../../src/qmp/index.ts';
 import { mapAnonymous } from '../../src/sys/index.ts';

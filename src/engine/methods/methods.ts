@@ -43,6 +43,7 @@ const methods: Readonly<Record<MethodName, PageMethod>> = {
   },
 };
 
+/** The method called `name`. */
 export function pageMethod(name: MethodName): PageMethod {
   return methods[name];
 }

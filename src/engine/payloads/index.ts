@@ -1,6 +1,10 @@
 /** What travels on channels: RAM, device state, and nothing (SYNC). Channels know none of them. */
 export { deviceStateKind } from './device-state.ts';
+export { DEVICE_HEADER, DeviceStateHeader } from './device-state-packet.ts';
+export { PacketError, type PacketErrorCode } from './errors.ts';
+export { describeFlags, PayloadFlag } from './flags.ts';
 export { noneKind } from './none.ts';
+export { RamHeader } from './packets.ts';
 export { ramKind } from './ram.ts';
 export { type PlacedBlock, placeBlocks, RAM_PAGE_SIZE, type RamBlock, type RamLayout } from './ram-blocks.ts';
 export type { RamCounts } from './ram-counters.ts';

@@ -2,6 +2,8 @@
 import { crc32c } from '@node-rs/crc32';
 import {
   HEADER_ROOM,
+  type KindFactory,
+  type KindStart,
   type MemoryRange,
   type PacketReader,
   type PacketWriter,
@@ -13,6 +15,12 @@ import { type Mapping, mapAnonymous } from '../../../src/sys/index.ts';
 /** `channel` of `channels`, as a kind is told of it. */
 export function channelFacts(direction: 'send' | 'receive', id = 0, channels = 1, extended = false) {
   return { id, channels, direction, extended } as const;
+}
+
+/** Makes kinds of payload as a channel thread does: from the module that they start from. */
+export async function kindMaker(start: KindStart): Promise<KindFactory> {
+  const { createKind } = (await import(start.module)) as { readonly createKind: KindFactory };
+  return createKind;
 }
 
 class Areas implements Disposable {
