@@ -31,7 +31,9 @@ export class MachineLimits {
   }
 
   async #run(words: readonly string[]): Promise<number> {
-    const { code, stdout, stderr } = await capture([this.#program, ...words], { deadline: 120_000 });
+    const { code, stdout, stderr } = await capture(['taskset', '-c', '0-1023', this.#program, ...words], {
+      deadline: 120_000,
+    });
     if (code !== 0) throw new FerryError('ERR_BENCH', `loopback ${words.join(' ')}: ${stderr.trim()}`);
     return Number(stdout);
   }

@@ -34,7 +34,7 @@ export class BareQemu implements AsyncDisposable {
       await launchProcess({
         name: `QEMU ${qemu.version} (${name})`,
         command: [
-          ...qemu.command,
+          ...['taskset', '-c', '0-1023', ...qemu.command],
           ...['-nodefaults', '-no-user-config', '-display', 'none', '-accel', 'tcg', '-S'],
           ...['-machine', 'pc-q35-10.0,memory-backend=ram', '-m', `${mebibytes}M`, '-object', memory],
           ...['-qmp', `unix:${socket},server=on,wait=off`],

@@ -7,6 +7,7 @@
  */
 import { parseArgs } from 'node:util';
 import { blkRows } from '../../bench/blk.ts';
+import { engineRows } from '../../bench/engine.ts';
 import { fuseRows } from '../../bench/fuse.ts';
 import { machine, type Row, table } from '../../bench/report.ts';
 import { stateRows } from '../../bench/state.ts';
@@ -31,6 +32,7 @@ const take = (row: Row) => {
 await fuseRows(wanted, take);
 await blkRows(wanted, take);
 await stateRows(wanted, take);
+await engineRows(wanted, take);
 if (rows.length === 0) {
   process.stderr.write(`No row starts with ${JSON.stringify(only)}\n`);
   process.exitCode = 2;
