@@ -16,7 +16,7 @@ import { deviceStateKind, noneKind, RamReceiver, ramKind } from '../../../src/en
 import { Lane, ReceiveSlots } from '../../../src/engine/slots/index.ts';
 import { asError, FerryError } from '../../../src/errors.ts';
 import { createMemfd, mapShared } from '../../../src/sys/index.ts';
-import type { LoadTask, Temper } from './loader-lane.ts';
+import { letGo, type Temper, type TemperedTask } from './tempered-lane.ts';
 
 /** The program's argument, as JSON. */
 export interface ReceiverPlan {
@@ -101,7 +101,7 @@ async function receive(): Promise<ReceiverReport> {
   const release = new SharedArrayBuffer(4);
   stack.defer(() => {
     slots.cancel();
-    letGo(new Int32Array(release));
+    letGo(release);
   });
   const worstCase = slots.worstCaseBytes + plan.channels * (HEADER_ROOM + STAGING_ROOM);
   const loads = lanes.map(async (lane, i) => {
@@ -111,7 +111,7 @@ async function receive(): Promise<ReceiverReport> {
       total: plan.totals[device]!,
       temper: plan.tempers[device] ?? {},
     }));
-    return (await lane.run({ devices: crew, release } satisfies LoadTask)) as number[];
+    return (await lane.run({ devices: crew, release } satisfies TemperedTask)) as number[];
   });
   const loaded: (number | null)[] = plan.totals.map(() => null);
   const failed = Promise.withResolvers<never>();
@@ -135,12 +135,6 @@ async function receive(): Promise<ReceiverReport> {
   return { says: 'done', loaded, ramPages: receiver.counters().normal, peak: peak() };
 }
 
-/** Stuck devices come back. */
-function letGo(release: Int32Array): void {
-  Atomics.store(release, 0, 1);
-  Atomics.notify(release, 0);
-}
-
 function isStuck(device: number): boolean {
   return plan.tempers[device]?.stuckAt !== undefined;
 }
@@ -155,7 +149,7 @@ function shareOut(): number[][] {
 }
 
 function startLane(number: number): Promise<Lane> {
-  const module = new URL('./loader-lane.ts', import.meta.url);
+  const module = new URL('./tempered-lane.ts', import.meta.url);
   return Lane.start({ name: `lane ${number}`, module, start: undefined });
 }
 
