@@ -5,7 +5,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { asError, FerryError } from '../../errors.ts';
 import { Bell } from './bell.ts';
-import { ChannelControl, ChannelState } from './control.ts';
+import { ChannelControl } from './control.ts';
 import { ChannelAborted } from './errors.ts';
 import type { PayloadKind } from './kind.ts';
 import { ChannelPacketReader } from './packet-reader.ts';
@@ -39,7 +39,6 @@ try {
   const kinds = await loadKinds(start.kinds, { id, channels: start.control.channels, direction, extended });
   try {
     tell({ kind: 'ready', names: kinds.map(({ name }) => name) });
-    control.setState(id, ChannelState.running);
     run(kinds);
   } finally {
     disposeAll(kinds);

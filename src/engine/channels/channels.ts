@@ -1,7 +1,7 @@
 import { Bell } from './bell.ts';
 import { ChannelThread } from './channel-handle.ts';
 import type { Connection } from './connection.ts';
-import { ChannelControl, type ChannelCounters, ChannelState } from './control.ts';
+import { ChannelControl, type ChannelCounters } from './control.ts';
 import { ChannelError } from './errors.ts';
 import type { KindStart } from './kind.ts';
 import { END_WITHIN, IDLE_WITHIN, MAX_CHANNELS, PACKET_WITHIN, START_WITHIN } from './limits.ts';
@@ -164,13 +164,13 @@ export class Channels implements AsyncDisposable {
   ): Promise<void> {
     try {
       await this.drop(id);
+      this.#control.abortOne(id, false);
+      if (barriersSeen !== undefined) this.#control.setBarrier(id, barriersSeen);
+      this.#startOne(id, connection);
     } catch (error) {
       await connection[Symbol.asyncDispose]();
       throw error;
     }
-    this.#control.abortOne(id, false);
-    if (barriersSeen !== undefined) this.#control.setBarrier(id, barriersSeen);
-    this.#startOne(id, connection);
     this.bell.ring();
   }
 
@@ -198,9 +198,8 @@ export class Channels implements AsyncDisposable {
       control: this.#control.shared,
       bell: this.bell.shared,
     };
-    this.#threads[id] = new ChannelThread(facts, connection, { packetMs, idleMs, endMs: END_WITHIN }, () =>
-      this.#look(),
-    );
+    const deadlines = { packetMs, idleMs, endMs: END_WITHIN };
+    this.#threads[id] = new ChannelThread(facts, connection, deadlines, () => this.#look());
     this.#control.report();
   }
 
@@ -209,7 +208,6 @@ export class Channels implements AsyncDisposable {
     for (const [id, thread] of this.#threads.entries()) {
       const failure = thread.takeFailure();
       if (failure === undefined) continue;
-      this.#control.setState(id, ChannelState.broken);
       this.#options.onFailure?.(id, failure);
       if (this.#options.resumable === true) continue;
       this.#failure ??= failure;

@@ -1,6 +1,3 @@
-/** What a channel is doing. A broken one has no thread until another connection replaces the one that broke. */
-export const ChannelState = { starting: 0, running: 1, ended: 2, broken: 3 } as const;
-
 const CHANGED = 0;
 const ABORTED = 1;
 const FINISHING = 2;
@@ -8,8 +5,8 @@ const POSTED = 3;
 const RELEASED = 4;
 const WAKES = 5;
 const FIRST = 6;
-/** Words of one channel: its state, the last barrier that it passed, whether it was told to end. */
-const WORDS = 3;
+/** Words of one channel: the last barrier that it passed, whether it was told to end. */
+const WORDS = 2;
 
 /** Numbers of one channel: bytes, packets, waits, and then packets and bytes of each kind. */
 const COUNTS = 3;
@@ -71,12 +68,12 @@ export class ChannelControl {
 
   /** Whether channel `id` is to end at once. */
   isAborted(id: number): boolean {
-    return Atomics.load(this.#words, ABORTED) === 1 || Atomics.load(this.#words, wordOf(id) + 2) === 1;
+    return Atomics.load(this.#words, ABORTED) === 1 || Atomics.load(this.#words, wordOf(id) + 1) === 1;
   }
 
   /** Have one channel end, or (`false`) have it be there again. */
   abortOne(id: number, aborted: boolean): void {
-    Atomics.store(this.#words, wordOf(id) + 2, aborted ? 1 : 0);
+    Atomics.store(this.#words, wordOf(id) + 1, aborted ? 1 : 0);
     this.#wake();
   }
 
@@ -87,15 +84,6 @@ export class ChannelControl {
   /** Whether nothing more will be posted: a sending channel ends once there is nothing to take. */
   get isFinishing(): boolean {
     return Atomics.load(this.#words, FINISHING) === 1;
-  }
-
-  stateOf(id: number): number {
-    return Atomics.load(this.#words, wordOf(id));
-  }
-
-  setState(id: number, state: number): void {
-    Atomics.store(this.#words, wordOf(id), state);
-    this.report();
   }
 
   // Barriers: they are numbered from 1 on
@@ -132,11 +120,11 @@ export class ChannelControl {
 
   /** The last barrier that channel `id` wrote, or read. */
   barrierOf(id: number): number {
-    return Atomics.load(this.#words, wordOf(id) + 1);
+    return Atomics.load(this.#words, wordOf(id));
   }
 
   setBarrier(id: number, barrier: number): void {
-    Atomics.store(this.#words, wordOf(id) + 1, barrier);
+    Atomics.store(this.#words, wordOf(id), barrier);
     this.report();
   }
 

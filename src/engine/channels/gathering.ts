@@ -3,7 +3,7 @@ import type { Connection } from './connection.ts';
 import { ChannelError } from './errors.ts';
 import type { HelloExpected } from './hello.ts';
 import { type Identity, identify } from './identify.ts';
-import { IDENTIFY_WITHIN, MAX_STRANGERS, MAX_UNIDENTIFIED } from './limits.ts';
+import { FOR_EVER, IDENTIFY_WITHIN, MAX_STRANGERS, MAX_UNIDENTIFIED } from './limits.ts';
 import type { Listener } from './listen.ts';
 import { Wait } from './patience.ts';
 
@@ -48,7 +48,7 @@ export class Gathering implements AsyncDisposable {
    * says, naming what is `missing`.
    */
   async until(done: () => boolean, wait: Wait, missing: () => string): Promise<void> {
-    this.#begin(this.#accept(done, wait));
+    this.#begin(this.#accept(done));
     while (!done() && !this.#stop.signal.aborted) {
       if (this.#fatal !== undefined) throw this.#fatal;
       const { promise } = this.#changed;
@@ -75,11 +75,11 @@ export class Gathering implements AsyncDisposable {
     work.then(() => this.#work.delete(work)).catch((error: unknown) => this.#fail(asError(error)));
   }
 
-  async #accept(done: () => boolean, wait: Wait): Promise<void> {
+  async #accept(done: () => boolean): Promise<void> {
     const { signal } = this.#stop;
     try {
       while (!signal.aborted && !done()) {
-        const connection = await this.#listener.accept({ signal, deadline: wait.left });
+        const connection = await this.#listener.accept({ signal, deadline: FOR_EVER });
         const identified = this.#identify(connection);
         this.#begin(identified);
         // Files come one after the other, and end somewhere

@@ -22,6 +22,9 @@ export const IDENTIFY_WITHIN = 10_000;
 /** Milliseconds for all connections of a transfer to be there. */
 export const COLLECT_WITHIN = 60_000;
 
+/** Connections that wait to be accepted: all of a transfer, and some more. */
+export const BACKLOG = 1024;
+
 /** Connections that may be there without having said what they are. */
 export const MAX_UNIDENTIFIED = 32;
 

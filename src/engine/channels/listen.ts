@@ -19,7 +19,7 @@ import { type Connection, fileConnection, socketConnection, tlsConnection } from
 import type { Endpoint } from './endpoint.ts';
 import { ChannelError } from './errors.ts';
 import { untilDone } from './exchange.ts';
-import { COLLECT_WITHIN, CONNECT_WITHIN } from './limits.ts';
+import { BACKLOG, COLLECT_WITHIN, CONNECT_WITHIN } from './limits.ts';
 import { type Patience, Wait } from './patience.ts';
 
 /** Where the connections of a transfer arrive. */
@@ -44,11 +44,11 @@ export async function listen(endpoint: Endpoint, options: ListenOptions = {}): P
   if (endpoint.transport === 'file') return folderListener(endpoint, endpoint.path);
   if (endpoint.transport === 'unix') {
     removeStaleSocket(endpoint.path);
-    const fd = listenUnix(endpoint.path, 64);
+    const fd = listenUnix(endpoint.path, BACKLOG);
     return new SocketListener(fd, endpoint, acceptUnix);
   }
   const [address = endpoint.host] = await addressesOf(endpoint.host, new Wait(options, CONNECT_WITHIN));
-  const fd = listenTcp(address, endpoint.port);
+  const fd = listenTcp(address, endpoint.port, BACKLOG);
   const port = Number(localAddress(fd).replace(/.*:/, ''));
   return new SocketListener(fd, { ...endpoint, port }, acceptTcp, context);
 }
@@ -59,6 +59,7 @@ class SocketListener implements Listener {
   readonly #fd: Fd;
   readonly #accept: (listener: Fd, name: string) => Fd | undefined;
   readonly #context: TlsContext | undefined;
+  readonly #closed = new AbortController();
 
   constructor(
     fd: Fd,
@@ -74,7 +75,9 @@ class SocketListener implements Listener {
   }
 
   async accept(patience: Patience): Promise<Connection> {
-    const wait = new Wait(patience, COLLECT_WITHIN);
+    const closed = this.#closed.signal;
+    const signal = patience.signal === undefined ? closed : AbortSignal.any([patience.signal, closed]);
+    const wait = new Wait({ ...patience, signal }, COLLECT_WITHIN);
     let accepted: Fd | undefined;
     await untilDone(this.#fd, Poll.in, `A connection to ${endpointText(this.endpoint)}`, wait, () => {
       accepted = this.#accept(this.#fd, `accepted on ${endpointText(this.endpoint)}`);
@@ -90,6 +93,8 @@ class SocketListener implements Listener {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#fd.closed) return;
+    const gone = `${endpointText(this.endpoint)} is not listened to any more`;
+    this.#closed.abort(new ChannelError('ERR_LISTENER_CLOSED', gone));
     this.#fd[Symbol.dispose]();
     if (this.endpoint.transport === 'unix' && existsSync(this.endpoint.path)) unlinkSync(this.endpoint.path);
   }

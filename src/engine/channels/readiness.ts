@@ -46,7 +46,8 @@ class Watcher {
       },
       [Symbol.dispose]: () => {
         this.#events.delete(token);
-        this.#epoll.remove(fd.number);
+        // One that was closed is not watched any more
+        if (!fd.closed) this.#epoll.remove(fd.number);
         if (this.#events.size > 0) return;
         this.ended = true;
         this.#wake();
@@ -57,7 +58,7 @@ class Watcher {
 
 let watcher: Watcher | undefined;
 
-/** Watch `fd`, which stays open as long as the watch lasts, for `events` (`Poll` bits). Costs a thread while any lasts. */
+/** Watch `fd` for `events` (`Poll` bits). Costs a thread while any lasts. */
 export function watch(fd: Fd, events: number): Watch {
   if (watcher === undefined || watcher.ended) watcher = new Watcher();
   return watcher.watch(fd, events);
