@@ -1,4 +1,4 @@
-import { isZeroMemory, viewMemory, ZERO_SPAN } from '../../sys/index.ts';
+import { isZeroMemory, ZERO_SPAN } from '../../sys/index.ts';
 
 /** Bytes under one view: indexes of words in it are small, which the engine is many times faster with. */
 const WINDOW = 2 ** 30;
@@ -11,21 +11,22 @@ export class ZeroPages {
   readonly #address: number;
   readonly #pageSize: number;
   readonly #windows: readonly Int32Array<ArrayBuffer>[];
-  readonly #pagesPerWindow: number;
-  readonly #wordsPerPage: number;
+  /** Powers of two: pages in a window, words in a page. */
+  readonly #windowShift: number;
+  readonly #pageShift: number;
   readonly #pagesPerCall: number;
 
-  /** `length` bytes at `address` in pages of `pageSize`, which must stay mapped. */
-  constructor(address: number, length: number, pageSize: number) {
+  /** Memory whose first byte lies at `address`, in pages of `pageSize`, a power of two. It must stay mapped. */
+  constructor(bytes: Uint8Array<ArrayBuffer>, address: number, pageSize: number) {
     this.#address = address;
     this.#pageSize = pageSize;
-    this.#pagesPerWindow = WINDOW / pageSize;
-    this.#wordsPerPage = pageSize / 4;
+    this.#windowShift = Math.log2(WINDOW / pageSize);
+    this.#pageShift = Math.log2(pageSize / 4);
     this.#pagesPerCall = Math.max(1, Math.floor(ZERO_SPAN / pageSize));
     const windows: Int32Array<ArrayBuffer>[] = [];
-    for (let at = 0; at < length; at += WINDOW) {
-      const { buffer } = viewMemory(address + at, Math.min(WINDOW, length - at));
-      windows.push(new Int32Array(buffer));
+    for (let at = 0; at < bytes.length; at += WINDOW) {
+      const words = Math.min(WINDOW, bytes.length - at) / 4;
+      windows.push(new Int32Array(bytes.buffer, bytes.byteOffset + at, words));
     }
     this.#windows = windows;
   }
@@ -65,8 +66,9 @@ export class ZeroPages {
 
   /** Whether the first word of a page is zero. */
   #begins(page: number): boolean {
-    const window = this.#windows[Math.floor(page / this.#pagesPerWindow)]!;
-    return window[(page % this.#pagesPerWindow) * this.#wordsPerPage] === 0;
+    const window = this.#windows[page >>> this.#windowShift]!;
+    const within = page & ((1 << this.#windowShift) - 1);
+    return window[within << this.#pageShift] === 0;
   }
 
   /** Set `zero` from `at` on for `count` neighbours: by halves, where not all of them are zero. */

@@ -42,11 +42,11 @@ export class RamSink implements PayloadSink, Disposable {
     this.#received = new PageBitmap(pages, start.received);
     this.#counters = new RamCounters(channel.channels, start.counters);
     this.#header = new RamHeader(pageSize);
-    this.#blocks = blocks.map((block) => ({
-      ...block,
-      memory: { bytes: viewMemory(block.address, block.length), address: block.address },
-      contents: new ZeroPages(block.address, block.length, pageSize),
-    }));
+    this.#blocks = blocks.map((block) => {
+      const { address, length } = block;
+      const bytes = viewMemory(address, length);
+      return { ...block, memory: { bytes, address }, contents: new ZeroPages(bytes, address, pageSize) };
+    });
     this.#method = pageMethod(start.method);
     this.#decompressor = this.#method.decompressor();
   }

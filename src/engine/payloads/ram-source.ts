@@ -166,10 +166,11 @@ export class RamSource implements PayloadSource, Disposable {
 function sourceBlock(block: PlacedBlock, pageSize: number): SourceBlock {
   const { address, length, pages, firstPage } = block;
   const firstWord = firstPage / 32;
+  const bytes = viewMemory(address, length);
   return {
     ...block,
-    memory: { bytes: viewMemory(address, length), address },
-    zeroes: new ZeroPages(address, length, pageSize),
+    memory: { bytes, address },
+    zeroes: new ZeroPages(bytes, address, pageSize),
     firstWord,
     endWord: firstWord + Math.ceil(pages / 32),
     lastWord: pages % 32 === 0 ? -1 : (1 << (pages % 32)) - 1,

@@ -8,7 +8,7 @@ for (const pageSize of [1024, 4096, 65536])
   test(`exactly the zero pages are found among pages of ${pageSize} bytes`, () => {
     const pages = 40;
     using memory = mapAnonymous(pages * pageSize, 'pages');
-    const zeroes = new ZeroPages(memory.address, memory.length, pageSize);
+    const zeroes = new ZeroPages(memory.bytes, memory.address, pageSize);
     const marks = fc.array(
       fc.tuple(
         fc.integer({ min: 0, max: pages - 1 }),
@@ -41,7 +41,7 @@ test('a block beyond one view is looked at in all its parts', () => {
   // Nothing but the pages that are touched is there
   const length = 2 ** 30 + 2 ** 20;
   using memory = mapAnonymous(length, 'pages');
-  const zeroes = new ZeroPages(memory.address, length, 4096);
+  const zeroes = new ZeroPages(memory.bytes, memory.address, 4096);
   const last = 2 ** 18;
   memory.bytes[(last + 1) * 4096 + 8] = 1;
   const found = new Uint8Array(3);
