@@ -17,6 +17,8 @@ export type TransferErrorCode =
   | 'ERR_CANCELLED'
   /** Pre-copy did not converge. */
   | 'ERR_NO_CONVERGENCE'
+  /** A channel did not come to a barrier. */
+  | 'ERR_BARRIER'
   /** Channels broke more often than they are replaced. */
   | 'ERR_CHANNEL_LOST'
   /** A device could not be saved or loaded. */

@@ -1,7 +1,7 @@
 import { asError, DeadlineError } from '../../errors.ts';
 
-/** Beyond what timers can count, a wait has no deadline of its own. */
-const LONGEST_TIMER = 2 ** 31 - 1;
+/** As milliseconds: other deadlines hold for what is waited for. */
+export const NEVER = 2 ** 31 - 1;
 
 /** How long to wait for what, and what ends the wait early. */
 export interface Wait {
@@ -18,8 +18,7 @@ export interface Wait {
 export async function within<T>(promise: Promise<T>, { what, ms, signal }: Wait): Promise<T> {
   const early = Promise.withResolvers<never>();
   const onAbort = () => early.reject(asError(signal?.reason));
-  const timer =
-    ms <= LONGEST_TIMER ? setTimeout(() => early.reject(new DeadlineError(what, ms)), ms) : undefined;
+  const timer = ms < NEVER ? setTimeout(() => early.reject(new DeadlineError(what, ms)), ms) : undefined;
   if (signal?.aborted === true) onAbort();
   signal?.addEventListener('abort', onAbort, { once: true });
   try {

@@ -47,9 +47,12 @@ export class ControlLink {
     if (options.oneWay === undefined) this.#timer = setInterval(() => this.#tick(), options.keepAliveMs);
   }
 
-  /** Say something. Never blocks; a peer that lets too much pile up ends the link. */
+  /**
+   * Say something. Never blocks; a peer that lets too much pile up ends the link. Why nothing more is listened to can still
+   * be said.
+   */
   send(message: Message): void {
-    if (this.#failure !== undefined || this.#options.oneWay === 'read' || !this.#stream.writable) return;
+    if (this.#options.oneWay === 'read' || !this.#stream.writable) return;
     this.#quiet = false;
     this.#stream.write(encodeMessage(message));
     if (this.#stream.writableLength > MAX_UNSENT)

@@ -3,6 +3,7 @@ import { VERSION } from '../control/messages.ts';
 import { TransferError } from '../errors.ts';
 import { MAX_CHANNELS } from '../limits.ts';
 import { watchProgress } from '../progress.ts';
+import { NEVER } from '../wait.ts';
 import { objections } from './agreement.ts';
 import { Arrivals } from './arrivals.ts';
 import { type Destination, Intake } from './destination.ts';
@@ -67,6 +68,3 @@ async function startChannels(destination: Destination, intake: Intake): Promise<
   intake.report = watchProgress(course, timings.reportMs, () => intake.progress);
   course.emit({ type: 'opened', peer, channels, budgetBytes: intake.budgetBytes });
 }
-
-/** A channel may have nothing to say for as long as the source is alive, which the main connection tells. */
-const NEVER = 2 ** 31 - 1;

@@ -1,12 +1,10 @@
+import { everyChannelAt } from '../barrier.ts';
 import type { MessageOf } from '../control/messages.ts';
 import { titleOf } from '../device-work.ts';
 import { TransferError } from '../errors.ts';
-import { whileAdvancing } from '../wait.ts';
+import { NEVER } from '../wait.ts';
 import type { Destination, Intake } from './destination.ts';
 import { grantCredits } from './grants.ts';
-
-/** Waits in which other deadlines hold. */
-const NEVER = 2 ** 31 - 1;
 
 /**
  * Receive until the source says that all was sent. Devices are loaded as their state comes: nothing here waits for any of
@@ -41,10 +39,12 @@ async function passBarrier({ course }: Destination, intake: Intake, barrier: num
   const channels = intake.channels!;
   if (barrier !== intake.barriers + 1)
     throw new TransferError('ERR_TRANSFER_ORDER', `Barrier ${barrier} after barrier ${intake.barriers}`);
-  const reached = channels.barrierReached(barrier, { signal, deadline: NEVER });
-  const what = `Barrier ${barrier} on every channel`;
   const advanced = () => intake.bytes + intake.loaded + intake.arrivals!.replaced;
-  await whileAdvancing(reached, advanced, { what, ms: timings.barrierMs, signal });
+  const count = intake.open.channels;
+  await everyChannelAt(channels, { barrier, count, did: 'read' }, advanced, {
+    ms: timings.barrierMs,
+    signal,
+  });
   intake.barriers = barrier;
   channels.releaseBarrier(barrier);
   course.say({ kind: 'barrier-done', n: barrier });

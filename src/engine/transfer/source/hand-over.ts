@@ -1,12 +1,9 @@
 import { closeSync, fsyncSync, openSync } from 'node:fs';
 import { asError } from '../../../errors.ts';
 import type { Ending } from '../ending.ts';
-import { whileAdvancing, within } from '../wait.ts';
+import { NEVER, whileAdvancing, within } from '../wait.ts';
 import type { Source } from './source.ts';
 import { endOf } from './switchover.ts';
-
-/** Waits in which other deadlines hold. */
-const NEVER = 2 ** 31 - 1;
 
 /**
  * Hand the machine over to the destination, once that has said that everything is there. Between `commit` and the

@@ -1,11 +1,9 @@
 import { RAM_PAGE_SIZE } from '../../payloads/index.ts';
+import { everyChannelAt } from '../barrier.ts';
 import { TransferError } from '../errors.ts';
 import { Pacing, pauseOf } from '../pacing.ts';
-import { whileAdvancing } from '../wait.ts';
+import { NEVER, whileAdvancing } from '../wait.ts';
 import type { Source } from './source.ts';
-
-/** Waits in which other deadlines hold. */
-const NEVER = 2 ** 31 - 1;
 
 /** Send all of memory, then again and again what was written to meanwhile, until the machine may be stopped. */
 export async function preCopy(source: Source): Promise<void> {
@@ -63,8 +61,8 @@ export async function passBarrier(source: Source): Promise<void> {
   const barrier = channels.postBarrier();
   source.barriers = barrier;
   const advanced = () => source.bytes + (source.replacements?.tries ?? 0);
-  await whileAdvancing(channels.barrierWritten(barrier, { signal, deadline: NEVER }), advanced, {
-    what: `Barrier ${barrier} on every channel`,
+  const count = plan.proposal.channels;
+  await everyChannelAt(channels, { barrier, count, did: 'written' }, advanced, {
     ms: timings.stallMs,
     signal,
   });

@@ -1,6 +1,6 @@
 import { DeadlineError } from '../../../errors.ts';
 import { TransferError } from '../errors.ts';
-import { within } from '../wait.ts';
+import { NEVER, within } from '../wait.ts';
 import { makePass, passBarrier } from './passes.ts';
 import type { Source } from './source.ts';
 
@@ -30,9 +30,6 @@ export async function switchOver(source: Source): Promise<void> {
   while (ram.remaining() > 0);
   await saves.done(() => sentOf(source), timings.saveMs);
 }
-
-/** Saving waits for slots by the deadline of all saves. */
-const NEVER = 2 ** 31 - 1;
 
 async function stopMachine(source: Source): Promise<void> {
   const { course, machine } = source;
