@@ -12,6 +12,7 @@ import {
   ZstdDecompressor,
   ZstdFrames,
 } from '../../../src/sys/index.ts';
+import { loadLibrary } from '../../../src/sys/library.ts';
 
 const ROOM = 2 ** 20;
 
@@ -194,4 +195,11 @@ describe('zstd frames', () => {
       });
       assert.ok(memory.bytes.subarray(UNPACKED + room).every((byte) => byte === 0));
     });
+});
+
+test('a library that is missing is named, with the package that has it', () => {
+  assert.throws(() => loadLibrary('libferry-has-no-such.so.1', 'ferry-none'), {
+    code: 'ERR_LIBRARY',
+    message: /libferry-has-no-such\.so\.1 cannot be loaded.*ferry-none/,
+  });
 });
