@@ -68,7 +68,9 @@ class DeviceStateSource implements PayloadSource {
     header.length = ledger.lengthOf(slot);
     header.encode(packet.header.bytes);
     if (header.length > 0) packet.add(arena, slot * SLOT_BYTES, header.length);
-    packet.send(PayloadFlag.deviceState | (ledger.isAgain(slot) ? PayloadFlag.again : 0), DEVICE_HEADER);
+    const packed = ledger.isPacked(slot) ? PayloadFlag.zstdFrame : 0;
+    const again = ledger.isAgain(slot) ? PayloadFlag.again : 0;
+    packet.send(PayloadFlag.deviceState | packed | again, DEVICE_HEADER);
     this.#slots.wrote(slot);
   }
 }
@@ -81,8 +83,9 @@ class DeviceStateSink implements PayloadSink {
   constructor(start: ReceiveSlotsStart, channel: ChannelFacts) {
     this.#slots = new ReceivingChannel(start, channel.id);
     this.#header = new DeviceStateHeader(start.devices);
-    const own = channel.extended ? PayloadFlag.checksum | PayloadFlag.again : 0;
-    this.#known = PayloadFlag.deviceState | own;
+    const again = channel.extended ? PayloadFlag.again : 0;
+    const packed = start.compressed ? PayloadFlag.zstdFrame : 0;
+    this.#known = PayloadFlag.deviceState | again | packed;
   }
 
   claims(flags: number): boolean {
@@ -100,17 +103,17 @@ class DeviceStateSink implements PayloadSink {
     const place = this.#slots.claim(device, index, length, last, (flags & PayloadFlag.again) !== 0);
     // What is here already is read into nothing
     if (place < 0) receive(packet, packet.staging, 0, length);
-    else this.#take(packet, place, length, last);
+    else this.#take(packet, place, length, last, (flags & PayloadFlag.zstdFrame) !== 0);
   }
 
-  #take(packet: PacketReader, place: number, length: number, last: boolean): void {
+  #take(packet: PacketReader, place: number, length: number, last: boolean, packed: boolean): void {
     const slots = this.#slots;
     try {
       if (slots.isSpilled(place)) {
         receive(packet, packet.staging, 0, length);
         slots.spill(place, packet.staging.address, length);
       } else receive(packet, slots.arena, place * SLOT_BYTES, length);
-      slots.publish(place, length, last);
+      slots.publish(place, length, last, packed);
     } catch (error) {
       slots.abandon(place);
       throw error;

@@ -92,11 +92,11 @@ export class ReceivingChannel {
     this.#spill!.write(place - this.#ledger.slots, address, length);
   }
 
-  /** What was claimed is there, whole and checked. Throws a `BufferError` as `claim` does. */
-  publish(place: number, length: number, last: boolean): void {
+  /** What was claimed is there, whole and checked; it may be compressed. Throws a `BufferError` as `claim` does. */
+  publish(place: number, length: number, last: boolean, packed: boolean): void {
     this.#lock.acquire();
     try {
-      this.#ledger.publish(place, length, last);
+      this.#ledger.publish(place, length, last, packed);
     } finally {
       this.#lock.release();
     }

@@ -22,9 +22,10 @@ export type BufferErrorCode =
   | 'ERR_BUFFER_INDEX'
   | 'ERR_BUFFER_TWICE'
   | 'ERR_BUFFER_CREDIT'
-  | 'ERR_BUFFER_LAST';
+  | 'ERR_BUFFER_LAST'
+  | 'ERR_BUFFER_DATA';
 
-/** A buffer that a peer must not send: its number breaks the order of its device's buffers. */
+/** A buffer that a peer must not send: its number breaks the order of its device's buffers, or its data cannot be read. */
 export class BufferError extends DecodeError {
   declare readonly code: BufferErrorCode;
 

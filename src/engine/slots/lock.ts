@@ -36,6 +36,16 @@ export class Lock {
     if (Atomics.load(this.#words, this.#at + 1) > 0) Atomics.notify(this.#words, this.#at, 1);
   }
 
+  /** Do `work`, which makes no call that may wait, with the lock held. */
+  holding<T>(work: () => T): T {
+    this.acquire();
+    try {
+      return work();
+    } finally {
+      this.release();
+    }
+  }
+
   /**
    * Take the lock over from a thread that has ended, where it held it: whether it did. What the lock protects may be half
    * changed then; the caller mends it and releases the lock.

@@ -2,9 +2,10 @@ import { SlotError } from './errors.ts';
 
 /**
  * `free → filling → full → free`. The buffer that a device loads stays `full` until it is loaded; `fetching` is a slot that
- * the device's next buffer is brought to from the spill file.
+ * the device's next buffer is brought to from the spill file. One that came compressed goes from `filling` through `packed`
+ * and `unpacking` to `full`.
  */
-export const PlaceState = { free: 0, filling: 1, full: 2, fetching: 3 } as const;
+export const PlaceState = { free: 0, filling: 1, full: 2, fetching: 3, packed: 4, unpacking: 5 } as const;
 
 /** How many places there are. */
 export interface PlaceTable {
@@ -132,11 +133,22 @@ export class Places {
     return place;
   }
 
-  fill(place: number, length: number): void {
+  fill(place: number, length: number, state: number = PlaceState.full): void {
     const at = this.#place(place);
     this.#words[at + LENGTH] = length;
     this.#words[at + CHANNEL] = -1;
-    this.#words[at + STATE] = PlaceState.full;
+    this.#words[at + STATE] = state;
+  }
+
+  /** Begin to unpack what came compressed. */
+  unpack(place: number): void {
+    this.#words[this.#place(place) + STATE] = PlaceState.unpacking;
+  }
+
+  /** Whether a buffer is there as a whole, though it may have to be unpacked. */
+  hasArrived(place: number): boolean {
+    const state = this.stateOf(place);
+    return state === PlaceState.full || state === PlaceState.packed || state === PlaceState.unpacking;
   }
 
   /** The buffer at `from` is at `to` now. */
@@ -167,8 +179,11 @@ export class Places {
   /** Free what has come for the device, but not the buffer `except`, which may be in use. */
   dropFull(device: number, except: number): void {
     this.#each((place, at) => {
-      const mine = this.#words[at + STATE] === PlaceState.full && this.#words[at + DEVICE] === device;
-      if (mine && this.indexOf(place) !== except) this.free(place);
+      const state = this.#words[at + STATE];
+      const mine = this.#words[at + DEVICE] === device;
+      const loses =
+        (state === PlaceState.full && this.indexOf(place) !== except) || state === PlaceState.packed;
+      if (mine && loses) this.free(place);
     });
   }
 

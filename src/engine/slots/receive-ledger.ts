@@ -19,7 +19,7 @@ const DEVICES = LOCK_WORDS + 2;
 const SLOTS = LOCK_WORDS + 3;
 const PER_DEVICE = LOCK_WORDS + 4;
 const CREDITS = LOCK_WORDS + 5;
-const SHARE = LOCK_WORDS + 6;
+const WORK = LOCK_WORDS + 6;
 const PLACES = LOCK_WORDS + 7;
 const HEADER = PLACES + Places.HEADER_WORDS;
 
@@ -123,6 +123,11 @@ export class ReceiveLedger {
     return CHANGED;
   }
 
+  /** Word that changes, and is notified, when there is something to decompress, or nothing more will be. */
+  get workWord(): number {
+    return WORK;
+  }
+
   get isCancelled(): boolean {
     return Atomics.load(this.words, CANCELLED) === 1;
   }
@@ -168,8 +173,11 @@ export class ReceiveLedger {
     return place < 0 ? NO_ROOM : place;
   }
 
-  /** The buffer that goes to `place` is there, whole and checked. Throws a `BufferError` as `claim` does. */
-  publish(place: number, length: number, last: boolean): void {
+  /**
+   * The buffer that goes to `place` is there, whole and checked: `length` bytes, which may be compressed. Throws a
+   * `BufferError` as `claim` does.
+   */
+  publish(place: number, length: number, last: boolean, packed = false): void {
     const device = this.#places.deviceOf(place);
     const index = this.#places.indexOf(place);
     const at = this.#device(device);
@@ -178,18 +186,50 @@ export class ReceiveLedger {
       this.abandon(place);
       return;
     }
-    this.#places.fill(place, length);
+    this.#places.fill(place, length, packed ? PlaceState.packed : PlaceState.full);
     if (last) this.words[at + LAST] = (index + 1) | 0;
     if (index >= this.words[at + HIGHEST]! >>> 0) this.words[at + HIGHEST] = (index + 1) | 0;
     this.#follow(device);
     if (last) this.#grant();
-    if (index === this.words[at + NEXT]! >>> 0) this.#signal(at + ARRIVED);
+    if (packed) this.#signal(WORK, 1);
+    else if (index === this.words[at + NEXT]! >>> 0) this.#signal(at + ARRIVED);
     this.#signal(CHANGED);
   }
 
   /** Nothing came to `place`: it is free again. */
   abandon(place: number): void {
     this.#places.free(place);
+    this.#signal(CHANGED);
+  }
+
+  // What decompresses does
+
+  /** The slot to decompress next, or -1: of those the one whose buffer is needed first. */
+  takePacked(): number {
+    let best = -1;
+    let bestAhead = 0;
+    for (let slot = 0; slot < this.slots; slot++) {
+      if (this.#places.stateOf(slot) !== PlaceState.packed) continue;
+      const next = this.words[this.#device(this.#places.deviceOf(slot)) + NEXT]! >>> 0;
+      const ahead = this.#places.indexOf(slot) - next;
+      if (best >= 0 && ahead >= bestAhead) continue;
+      best = slot;
+      bestAhead = ahead;
+    }
+    if (best >= 0) this.#places.unpack(best);
+    return best;
+  }
+
+  /** A slot that was packed holds `length` bytes of state now. */
+  unpacked(slot: number, length: number): void {
+    const device = this.#places.deviceOf(slot);
+    const at = this.#device(device);
+    if (this.words[at + ABORTED] === 1) {
+      this.abandon(slot);
+      return;
+    }
+    this.#places.fill(slot, length);
+    if (this.#places.indexOf(slot) === this.words[at + NEXT]! >>> 0) this.#signal(at + ARRIVED);
     this.#signal(CHANGED);
   }
 
@@ -245,6 +285,14 @@ export class ReceiveLedger {
     return this.#places.lengthOf(place);
   }
 
+  deviceOf(place: number): number {
+    return this.#places.deviceOf(place);
+  }
+
+  indexOf(place: number): number {
+    return this.#places.indexOf(place);
+  }
+
   // What the main side does
 
   /** The channel's thread has ended: what it was reading will not come. */
@@ -267,6 +315,7 @@ export class ReceiveLedger {
   cancel(): void {
     Atomics.store(this.words, CANCELLED, 1);
     for (let d = 0; d < this.devices; d++) this.#signal(this.arrivedWord(d));
+    this.#signal(WORK);
     this.#signal(CHANGED);
   }
 
@@ -341,7 +390,7 @@ export class ReceiveLedger {
       const received = Math.max(this.words[at + RECEIVED]! >>> 0, this.words[at + NEXT]! >>> 0);
       this.words[at + RECEIVED] = received | 0;
       const place = this.#places.find(device, received);
-      if (place < 0 || this.#places.stateOf(place) !== PlaceState.full) return;
+      if (place < 0 || !this.#places.hasArrived(place)) return;
       this.words[at + RECEIVED] = (received + 1) | 0;
     }
   }
@@ -357,7 +406,6 @@ export class ReceiveLedger {
     const perDevice = this.words[PER_DEVICE]!;
     const needs = HEADER + NEED;
     const share = shareFor(this.words, needs, DEVICE_WORDS, this.devices, this.slots, perDevice);
-    this.words[SHARE] = share;
     for (let d = 0; d < this.devices; d++) {
       const at = this.#device(d);
       const need = this.words[at + NEED]!;
@@ -367,9 +415,9 @@ export class ReceiveLedger {
     }
   }
 
-  #signal(word: number): void {
+  #signal(word: number, waiters = Number.POSITIVE_INFINITY): void {
     Atomics.add(this.words, word, 1);
-    Atomics.notify(this.words, word);
+    Atomics.notify(this.words, word, waiters);
   }
 
   #device(device: number): number {

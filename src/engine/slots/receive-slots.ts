@@ -1,5 +1,6 @@
 import type { Fd } from '../../sys/index.ts';
 import { Arena, type ArenaPlace, type DeviceName, deviceTitle } from './arena.ts';
+import { SlotError } from './errors.ts';
 import {
   DEFAULT_PER_DEVICE,
   DEFAULT_SLOT_WAIT,
@@ -21,6 +22,8 @@ export interface ReceiveSlotsOptions {
   readonly perDevice?: number;
   /** Whether the peer keeps to credits: extended mode. */
   readonly credits: boolean;
+  /** Whether buffers may come compressed: a `CpuPool` has to work on these slots then. Goes with `credits`. */
+  readonly compressed?: boolean;
   /**
    * Where buffers go that come before there is room for them, from peers that know no credits: an unlinked file in `folder`,
    * which has to be on a disk, of at most `limit` bytes. Without it such a buffer is an error.
@@ -34,6 +37,8 @@ export interface ReceiveSlotsStart {
   readonly arena: ArenaPlace;
   readonly devices: readonly DeviceName[];
   readonly spill: SpillStart | undefined;
+  /** Whether buffers may come compressed. */
+  readonly compressed: boolean;
 }
 
 /** What a `SlotSource` is made from. Plain data. */
@@ -56,7 +61,9 @@ export class ReceiveSlots implements Disposable {
 
   /** Throws `ERR_SLOT_LIMITS`, and `ERR_SPILL` where there can be no spill file. */
   constructor(options: ReceiveSlotsOptions) {
-    const { devices, slots, credits, spill, perDevice = DEFAULT_PER_DEVICE } = options;
+    const { devices, slots, credits, spill, compressed = false, perDevice = DEFAULT_PER_DEVICE } = options;
+    if (compressed && !credits)
+      throw new SlotError('ERR_SLOT_LIMITS', 'Peers that know no credits send nothing compressed');
     this.#spill = spill && openSpillFile(spill.folder);
     try {
       this.#arena = new Arena(devices.length, slots);
@@ -80,6 +87,7 @@ export class ReceiveSlots implements Disposable {
       arena: this.#arena.place,
       devices,
       spill: spill && { file: this.#spill!.number, ...spill },
+      compressed,
     };
   }
 
@@ -110,7 +118,7 @@ export class ReceiveSlots implements Disposable {
   }
 
   device(device: number): ReceiveDevice {
-    return this.#locked(() => this.#ledger.device(device));
+    return this.#lock.holding(() => this.#ledger.device(device));
   }
 
   /** How the device is called in messages. */
@@ -120,17 +128,17 @@ export class ReceiveSlots implements Disposable {
 
   /** A channel broke and its thread reads no more: what it was reading did not come. */
   lostBy(channel: number): void {
-    this.#locked(() => this.#ledger.lostBy(channel));
+    this.#lock.holding(() => this.#ledger.lostBy(channel));
   }
 
   /** Give up on one device: its thread is told, what comes for it is dropped. */
   abort(device: number): void {
-    this.#locked(() => this.#ledger.abort(device));
+    this.#lock.holding(() => this.#ledger.abort(device));
   }
 
   /** Give up on all of it: every thread that waits is told. */
   cancel(): void {
-    this.#locked(() => this.#ledger.cancel());
+    this.#lock.holding(() => this.#ledger.cancel());
   }
 
   /** A thread that uses these slots has ended by force: `thread` is its `threadId`. */
@@ -138,6 +146,13 @@ export class ReceiveSlots implements Disposable {
     if (!this.#lock.takeFrom(thread)) return;
     this.#ledger.mend();
     this.#lock.release();
+  }
+
+  /** Have the threads that compress look whether they are to end. */
+  wakeWorkers(): void {
+    const { words, workWord } = this.#ledger;
+    Atomics.add(words, workWord, 1);
+    Atomics.notify(words, workWord);
   }
 
   /** A call that does not return may still touch the slots: their memory is never used again. */
@@ -151,15 +166,6 @@ export class ReceiveSlots implements Disposable {
     this.#arena[Symbol.dispose]();
     // The number of a descriptor that a call still uses must not become another file's
     if (!this.#quarantined) this.#spill?.[Symbol.dispose]();
-  }
-
-  #locked<T>(work: () => T): T {
-    this.#lock.acquire();
-    try {
-      return work();
-    } finally {
-      this.#lock.release();
-    }
   }
 }
 

@@ -4,8 +4,11 @@ import { LOCK_WORDS } from './lock.ts';
 import { shareFor } from './shares.ts';
 import { addWide, wide } from './wide.ts';
 
-/** What becomes of a slot: `free → filling → posted → taken → sent → free`, and `taken`, `sent` → `posted` when its channel broke. */
-export const SendState = { free: 0, filling: 1, posted: 2, taken: 3, sent: 4 } as const;
+/**
+ * What becomes of a slot: `free → filling → posted → taken → sent → free`, and `taken`, `sent` → `posted` when its channel
+ * broke. Where buffers are compressed, `filling → raw → packing → posted`.
+ */
+export const SendState = { free: 0, filling: 1, posted: 2, taken: 3, sent: 4, raw: 5, packing: 6 } as const;
 
 // Words of the whole
 const CANCELLED = LOCK_WORDS;
@@ -17,7 +20,9 @@ const KEEP = LOCK_WORDS + 5;
 const FREE = LOCK_WORDS + 6;
 const TURN = LOCK_WORDS + 7;
 const READY = LOCK_WORDS + 8;
-const HEADER = LOCK_WORDS + 9;
+const PACK = LOCK_WORDS + 9;
+const WORK = LOCK_WORDS + 10;
+const HEADER = LOCK_WORDS + 11;
 
 // Words of a device. Indices are counts of 32 bits: "the first index that is not".
 const NEXT = 0;
@@ -42,7 +47,9 @@ const LAST = 4;
 const AGAIN = 5;
 const CHANNEL = 6;
 const CHAIN = 7;
-const SLOT_WORDS = 8;
+const PACKED = 8;
+const WHOLE = 9;
+const SLOT_WORDS = 10;
 
 /** No limit to what a device may send. */
 const UNLIMITED = MAX_INDEX + 1;
@@ -56,6 +63,8 @@ export interface SendLedgerOptions {
   readonly credits: boolean;
   /** Whether slots stay until the other side is known to have them, to be sent again when a channel breaks. */
   readonly keep: boolean;
+  /** Whether buffers are compressed before they are sent. */
+  readonly pack: boolean;
 }
 
 /** What is known of one device's buffers on the sending side. All of these are counts. */
@@ -84,7 +93,7 @@ export class SendLedger {
 
   /** The words of an empty ledger. */
   static create(options: SendLedgerOptions): SendLedger {
-    const { devices, slots, perDevice, credits, keep } = options;
+    const { devices, slots, perDevice, credits, keep, pack } = options;
     const size = HEADER + devices * DEVICE_WORDS + slots * SLOT_WORDS;
     const ledger = new SendLedger(new SharedArrayBuffer(size * 4));
     const { words } = ledger;
@@ -92,6 +101,7 @@ export class SendLedger {
     words[SLOTS] = slots;
     words[PER_DEVICE] = perDevice;
     words[KEEP] = keep ? 1 : 0;
+    words[PACK] = pack ? 1 : 0;
     for (let d = 0; d < devices; d++) {
       words[ledger.#device(d) + ALLOWED] = credits ? 0 : UNLIMITED | 0;
       words[ledger.#device(d) + NEED] = -1;
@@ -123,11 +133,17 @@ export class SendLedger {
     return CHANGED;
   }
 
+  /** Word that changes, and is notified, when there is something to compress, or nothing more will be. */
+  get workWord(): number {
+    return WORK;
+  }
+
+  get isCancelled(): boolean {
+    return Atomics.load(this.words, CANCELLED) === 1;
+  }
+
   isAborted(device: number): boolean {
-    return (
-      Atomics.load(this.words, CANCELLED) === 1 ||
-      Atomics.load(this.words, this.#device(device) + ABORTED) === 1
-    );
+    return this.isCancelled || Atomics.load(this.words, this.#device(device) + ABORTED) === 1;
   }
 
   /** Whether there may be something to take: seen without the lock. */
@@ -162,12 +178,43 @@ export class SendLedger {
     this.words[words + INDEX] = index;
     this.words[words + LENGTH] = length;
     this.words[words + LAST] = last ? 1 : 0;
+    this.words[words + WHOLE] = length;
+    this.words[words + PACKED] = 0;
     this.words[words + AGAIN] = 0;
-    this.words[words + STATE] = SendState.posted;
+    const isRaw = this.words[PACK] === 1 && length > 0;
+    this.words[words + STATE] = isRaw ? SendState.raw : SendState.posted;
     this.words[at + NEXT] = (index + 1) | 0;
     if (last) this.words[at + ENDED] = 1;
-    this.#enqueue(slot);
+    if (isRaw) this.#signal(WORK, 1);
+    else this.#enqueue(slot);
     this.#fitNeed(device);
+    this.#change();
+  }
+
+  // What compresses does
+
+  /** The slot to compress next, or -1: of those the one whose buffer the receiver will need first. */
+  takeRaw(): number {
+    let best = -1;
+    let bestAhead = 0;
+    for (let slot = 0; slot < this.slots; slot++) {
+      if (this.stateOf(slot) !== SendState.raw) continue;
+      const ahead = this.indexOf(slot) - (this.words[this.#device(this.deviceOf(slot)) + RECEIVED]! >>> 0);
+      if (best >= 0 && ahead >= bestAhead) continue;
+      best = slot;
+      bestAhead = ahead;
+    }
+    if (best >= 0) this.words[this.#slot(best) + STATE] = SendState.packing;
+    return best;
+  }
+
+  /** A slot that was raw holds `length` bytes now, compressed or as they were. */
+  packed(slot: number, length: number, compressed: boolean): void {
+    const words = this.#slot(slot);
+    this.words[words + LENGTH] = length;
+    this.words[words + PACKED] = compressed ? 1 : 0;
+    this.words[words + STATE] = SendState.posted;
+    this.#enqueue(slot);
     this.#change();
   }
 
@@ -198,7 +245,7 @@ export class SendLedger {
     const words = this.#slot(slot);
     const at = this.#device(this.words[words + DEVICE]!);
     this.words[at + WRITTEN]!++;
-    addWide(this.words, at + BYTES, this.words[words + LENGTH]!);
+    addWide(this.words, at + BYTES, this.words[words + WHOLE]!);
     this.words[words + STATE] = SendState.sent;
     if (this.words[KEEP] === 0 || this.#isReceived(slot)) this.#free(slot);
     this.#change();
@@ -218,6 +265,11 @@ export class SendLedger {
 
   isLast(slot: number): boolean {
     return this.words[this.#slot(slot) + LAST] === 1;
+  }
+
+  /** Whether what it holds is compressed. */
+  isPacked(slot: number): boolean {
+    return this.words[this.#slot(slot) + PACKED] === 1;
   }
 
   /** Whether it was sent before on a channel that broke. */
@@ -285,6 +337,7 @@ export class SendLedger {
   cancel(): void {
     Atomics.store(this.words, CANCELLED, 1);
     for (let d = 0; d < this.devices; d++) this.#signal(this.roomWord(d));
+    this.#signal(WORK);
     this.#change();
   }
 
@@ -396,9 +449,9 @@ export class SendLedger {
     this.#signal(CHANGED);
   }
 
-  #signal(word: number): void {
+  #signal(word: number, waiters = Number.POSITIVE_INFINITY): void {
     Atomics.add(this.words, word, 1);
-    Atomics.notify(this.words, word);
+    Atomics.notify(this.words, word, waiters);
   }
 
   #device(device: number): number {

@@ -15,6 +15,8 @@ export interface SendSlotsOptions {
   readonly bell: SharedArrayBuffer;
   /** Whether the peer grants credits, and says what it received: extended mode. */
   readonly credits: boolean;
+  /** Whether buffers travel compressed: a `CpuPool` has to work on these slots then. Only where the peer knows of it. */
+  readonly compressed?: boolean;
 }
 
 /** What other threads reach the slots of a sender with. Plain data. */
@@ -43,7 +45,7 @@ export class SendSlots implements Disposable {
 
   /** Throws `ERR_SLOT_LIMITS`. */
   constructor(options: SendSlotsOptions) {
-    const { devices, slots, bell, credits, perDevice = DEFAULT_PER_DEVICE } = options;
+    const { devices, slots, bell, credits, compressed = false, perDevice = DEFAULT_PER_DEVICE } = options;
     this.#arena = new Arena(devices.length, slots);
     this.#ledger = SendLedger.create({
       devices: devices.length,
@@ -51,6 +53,7 @@ export class SendSlots implements Disposable {
       perDevice: Math.max(perDevice, RESERVED_SLOTS),
       credits,
       keep: credits,
+      pack: compressed,
     });
     this.#lock = new Lock(this.#ledger.words, 0);
     this.start = { ledger: this.#ledger.words.buffer, arena: this.#arena.place, devices, bell };
@@ -79,12 +82,12 @@ export class SendSlots implements Disposable {
 
   /** The peer takes buffers of the device up to the index `highest`; it never takes this back. */
   setCredit(device: number, highest: number): void {
-    if (this.#locked(() => this.#ledger.allow(device, highest))) ringBell(this.start.bell);
+    if (this.#lock.holding(() => this.#ledger.allow(device, highest))) ringBell(this.start.bell);
   }
 
   /** The peer has all buffers of the device up to the index `upTo`. */
   received(device: number, upTo: number): void {
-    this.#locked(() => this.#ledger.received(device, upTo));
+    this.#lock.holding(() => this.#ledger.received(device, upTo));
   }
 
   /**
@@ -92,13 +95,13 @@ export class SendSlots implements Disposable {
    * how many buffers.
    */
   lostBy(channel: number): number {
-    const lost = this.#locked(() => this.#ledger.lostBy(channel));
+    const lost = this.#lock.holding(() => this.#ledger.lostBy(channel));
     if (lost > 0) ringBell(this.start.bell);
     return lost;
   }
 
   device(device: number): SendDevice {
-    return this.#locked(() => this.#ledger.device(device));
+    return this.#lock.holding(() => this.#ledger.device(device));
   }
 
   /** How the device is called in messages. */
@@ -108,12 +111,12 @@ export class SendSlots implements Disposable {
 
   /** Give up on one device: its thread is told, nothing more of it is sent. */
   abort(device: number): void {
-    this.#locked(() => this.#ledger.abort(device));
+    this.#lock.holding(() => this.#ledger.abort(device));
   }
 
   /** Give up on all of it: every thread that waits for a slot is told. */
   cancel(): void {
-    this.#locked(() => this.#ledger.cancel());
+    this.#lock.holding(() => this.#ledger.cancel());
   }
 
   /** A thread that uses these slots has ended by force: `thread` is its `threadId`. */
@@ -121,6 +124,13 @@ export class SendSlots implements Disposable {
     if (!this.#lock.takeFrom(thread)) return;
     this.#ledger.mend();
     this.#lock.release();
+  }
+
+  /** Have the threads that compress look whether they are to end. */
+  wakeWorkers(): void {
+    const { words, workWord } = this.#ledger;
+    Atomics.add(words, workWord, 1);
+    Atomics.notify(words, workWord);
   }
 
   /** A call that does not return may still touch the slots: their memory is never used again. */
@@ -131,14 +141,5 @@ export class SendSlots implements Disposable {
   /** No thread may use the slots any more. */
   [Symbol.dispose](): void {
     this.#arena[Symbol.dispose]();
-  }
-
-  #locked<T>(work: () => T): T {
-    this.#lock.acquire();
-    try {
-      return work();
-    } finally {
-      this.#lock.release();
-    }
   }
 }

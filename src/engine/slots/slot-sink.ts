@@ -92,12 +92,7 @@ export class SlotSink {
   #post(last: boolean): void {
     const slot = this.#slot;
     this.#slot = -1;
-    this.#lock.acquire();
-    try {
-      this.#ledger.post(slot, this.#filled, last);
-    } finally {
-      this.#lock.release();
-    }
+    this.#lock.holding(() => this.#ledger.post(slot, this.#filled, last));
     ringBell(this.#bell);
   }
 
@@ -109,20 +104,11 @@ export class SlotSink {
       const seen = Atomics.load(words, room);
       if (this.#ledger.isAborted(this.#device))
         throw new SlotError('ERR_SLOT_CANCELLED', `Saving ${this.#title} was given up`);
-      const slot = this.#tryReserve();
+      const slot = this.#lock.holding(() => this.#ledger.reserve(this.#device));
       if (slot >= 0) return slot;
       const left = end - performance.now();
       if (left <= 0) throw this.#late();
       Atomics.wait(words, room, seen, left);
-    }
-  }
-
-  #tryReserve(): number {
-    this.#lock.acquire();
-    try {
-      return this.#ledger.reserve(this.#device);
-    } finally {
-      this.#lock.release();
     }
   }
 

@@ -32,7 +32,7 @@ export class SlotSource {
     this.#title = deviceTitle(slots.devices[device]!);
     this.#within = within;
     this.#spill = slots.spill && new SpillFile(slots.spill);
-    this.#locked(() => this.#ledger.open(device));
+    this.#lock.holding(() => this.#ledger.open(device));
   }
 
   /** Bytes that were read. */
@@ -84,7 +84,7 @@ export class SlotSource {
     for (;;) {
       const seen = Atomics.load(words, arrived);
       if (this.#ledger.isAborted(this.#device)) throw this.#givenUp();
-      const place = this.#locked(() => this.#ledger.nextOf(this.#device));
+      const place = this.#lock.holding(() => this.#ledger.nextOf(this.#device));
       if (place >= 0 || this.#ledger.isLoaded(this.#device)) return place;
       const left = end - performance.now();
       if (left <= 0) throw this.#late();
@@ -94,18 +94,18 @@ export class SlotSource {
 
   /** Bring the next buffer from the spill file to a slot. */
   #fetch(place: number): number {
-    const slot = this.#locked(() => this.#ledger.fetchTo(this.#device));
+    const slot = this.#lock.holding(() => this.#ledger.fetchTo(this.#device));
     if (slot < 0) throw this.#givenUp();
     const { slots } = this.#ledger;
     this.#spill!.read(place - slots, this.#arena.address + slot * SLOT_BYTES, this.#ledger.lengthOf(place));
-    this.#locked(() => this.#ledger.fetched(place, slot));
+    this.#lock.holding(() => this.#ledger.fetched(place, slot));
     return slot;
   }
 
   #giveBack(): void {
     const slot = this.#slot;
     this.#slot = -1;
-    this.#locked(() => this.#ledger.loaded(slot));
+    this.#lock.holding(() => this.#ledger.loaded(slot));
   }
 
   #givenUp(): SlotError {
@@ -119,14 +119,5 @@ export class SlotSource {
       `Buffer ${next} of ${this.#title} did not come within ${this.#within} ms: ${held} slots hold later ones, ` +
         `${received} came in order, ${credit} may be sent, ${total ?? 'an unknown number'} in all`,
     );
-  }
-
-  #locked<T>(work: () => T): T {
-    this.#lock.acquire();
-    try {
-      return work();
-    } finally {
-      this.#lock.release();
-    }
   }
 }

@@ -31,6 +31,19 @@ describe('devices over channels', () => {
       assert.ok(mostHeld <= slots);
     });
 
+  it('8 over 2 bring their states over compressed by as many threads as there are', async () => {
+    const bytes = sizes(8, 5 * MIB);
+    const { sent } = await transfer(crews, {
+      channels: 2,
+      bytes,
+      extended: true,
+      compressed: true,
+      slots: 20,
+      slowMs: 3,
+    });
+    assert.ok(sent < 2 * MIB, `${sent} bytes were sent`);
+  });
+
   it('8 over 4 bring their states over to a receiver that gives no credits', async () => {
     const spill = { folder: tmpdir(), limit: 64 * MIB };
     const bytes = sizes(8, 4 * MIB);

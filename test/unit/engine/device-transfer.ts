@@ -2,6 +2,7 @@
 import { Bell, Channels, type KindStart, socketConnection } from '../../../src/engine/channels/index.ts';
 import { deviceStateKind, noneKind } from '../../../src/engine/payloads/index.ts';
 import {
+  CpuPool,
   type DeviceName,
   Lane,
   ReceiveSlots,
@@ -17,6 +18,8 @@ export interface Transfer {
   readonly bytes: readonly number[];
   readonly extended: boolean;
   readonly slots: number;
+  /** Whether buffers are compressed by pools of two threads. */
+  readonly compressed?: boolean;
   readonly spill?: ReceiveSlotsOptions['spill'];
   readonly slowMs?: number;
   readonly seed?: number;
@@ -27,17 +30,19 @@ export interface Outcome {
   readonly mostHeld: number;
   /** Milliseconds from the first task to the last answer. */
   readonly elapsed: number;
+  /** Bytes on the wire. */
+  readonly sent: number;
 }
 
 const WITHIN = { deadline: 60_000 };
 
 /** Run it to its end, on `crews`: every byte has been compared then. */
 export async function transfer(crews: Crews, options: Transfer): Promise<Outcome> {
-  const { channels, bytes, extended, slots, spill } = options;
+  const { channels, bytes, extended, slots, spill, compressed = false } = options;
   const devices: DeviceName[] = bytes.map((_, i) => ({ idstr: `device-${i}`, instance: 0 }));
   const bell = new Bell();
-  using from = new SendSlots({ devices, slots, bell: bell.shared, credits: extended });
-  using to = new ReceiveSlots({ devices, slots, credits: extended, ...(spill && { spill }) });
+  using from = new SendSlots({ devices, slots, bell: bell.shared, credits: extended, compressed });
+  using to = new ReceiveSlots({ devices, slots, credits: extended, compressed, ...(spill && { spill }) });
   const pairs = Array.from({ length: channels }, (_, i) => createSocketPair(`channel ${i}`));
   const start = (side: 0 | 1, kinds: readonly KindStart[]) =>
     Channels.start({
@@ -50,14 +55,19 @@ export async function transfer(crews: Crews, options: Transfer): Promise<Outcome
     });
   await using sending = await start(0, [deviceStateKind(from), noneKind(4096)]);
   await using receiving = await start(1, [deviceStateKind(to), noneKind(4096)]);
+  const failed = Promise.withResolvers<never>();
+  const pool = { threads: compressed ? 2 : 0, onFailure: failed.reject };
+  await using _packing = await CpuPool.start(from, pool);
+  await using _unpacking = await CpuPool.start(to, pool);
   const stop = new AbortController();
   const talked = talk(from, to, stop.signal);
   const begin = performance.now();
   try {
-    await Promise.all([
+    const moved = Promise.all([
       crews.savers.run(bytes, options, (d) => ({ sinks: d.map((device) => from.sink(device)) })),
       crews.loaders.run(bytes, options, (d) => ({ sources: d.map((device) => to.source(device)) })),
     ]);
+    await Promise.race([moved, failed.promise]);
   } catch (error) {
     from.cancel();
     to.cancel();
@@ -67,7 +77,8 @@ export async function transfer(crews: Crews, options: Transfer): Promise<Outcome
   await Promise.all([sending.finish(WITHIN), receiving.finish(WITHIN)]);
   stop.abort();
   to.cancel();
-  return { mostHeld: await talked, elapsed };
+  const sent = Array.from({ length: channels }, (_, id) => sending.counters(id).bytes);
+  return { mostHeld: await talked, elapsed, sent: sent.reduce((sum, one) => sum + one, 0) };
 }
 
 /** What the main connection does: credits, and what has come. Returns how many slots were in use at most. */

@@ -20,6 +20,8 @@ export interface WorldOptions extends ReceiveLedgerOptions {
   readonly length: number;
   /** Lowest index first, or last index first: how a stock sender hands its packets to channels. */
   readonly order: 'random' | 'worst';
+  /** Whether some buffers come compressed: only from senders that keep to credits. */
+  readonly packed: boolean;
 }
 
 interface Packet {
@@ -41,6 +43,9 @@ export class ReceiveWorld {
   readonly #channels: readonly Channel[];
   /** What the model says is in each place. */
   readonly #places = new Map<number, Packet>();
+  /** Slots that have come compressed, and those of them that are being decompressed. */
+  readonly #packed = new Set<number>();
+  readonly #unpacking: number[] = [];
   readonly #next: number[];
   readonly #arrived: Set<number>[];
   /** What each device may send, what its sender was told of that last, and the first buffer that it has not sent. */
@@ -98,6 +103,7 @@ export class ReceiveWorld {
     for (let i = 0; i < 40; i++) {
       const device = this.#chance.below(this.#options.totals.length);
       const turn = this.#chance.below(6);
+      if (this.#chance.below(3) === 0) this.#unpack();
       // Whoever died while it changed something: here nothing was half changed, and nothing may be by that
       if (this.#chance.below(50) === 0) this.ledger.mend();
       if (turn < 2) this.#channelStep(this.#chance.pick(this.#channels));
@@ -117,6 +123,7 @@ export class ReceiveWorld {
         moved = this.#send(d) || moved;
       }
     for (const channel of this.#channels) moved = this.#channelStep(channel) || moved;
+    while (this.#unpack()) moved = true;
     for (const d of this.#options.totals.keys()) moved = this.#loaderStep(d) || moved;
     return moved;
   }
@@ -152,13 +159,39 @@ export class ReceiveWorld {
     }
     const packet = channel.queue.shift()!;
     this.#arrived[packet.device]!.add(packet.index);
-    this.ledger.publish(place, this.#options.length, packet.last);
+    const packed = this.#options.packed && this.#chance.below(3) > 0;
+    this.ledger.publish(place, this.#options.length, packet.last, packed);
+    if (packed) this.#packed.add(place);
+  }
+
+  /** Begin to decompress a slot, or finish any of those that were begun. */
+  #unpack(): boolean {
+    const found = this.#unpacking.length < 3 ? this.ledger.takePacked() : -1;
+    if (found >= 0) {
+      assert.ok(this.#packed.has(found) && !this.#unpacking.includes(found));
+      this.#unpacking.push(found);
+      return true;
+    }
+    if (this.#unpacking.length === 0) return false;
+    const [slot] = this.#unpacking.splice(this.#chance.below(this.#unpacking.length), 1);
+    this.#packed.delete(slot!);
+    this.ledger.unpacked(slot!, this.#options.length);
+    return true;
+  }
+
+  /** Whether the device's next buffer is there, and not compressed. */
+  #isAtHand(device: number): boolean {
+    const index = this.#next[device]!;
+    if (!this.#arrived[device]!.has(index)) return false;
+    for (const [place, packet] of this.#places)
+      if (packet.device === device && packet.index === index) return !this.#packed.has(place);
+    return false;
   }
 
   #loaderStep(device: number): boolean {
     if (this.#next[device] === this.#options.stuckAfter.get(device)) return false;
     const found = this.ledger.nextOf(device);
-    assert.equal(found >= 0, this.#arrived[device]!.has(this.#next[device]!));
+    assert.equal(found >= 0, this.#isAtHand(device));
     if (found < 0) return false;
     const place = found < this.ledger.slots ? found : this.#fetch(found, device);
     const packet = this.#places.get(place)!;

@@ -19,6 +19,7 @@ const anyWorld = fc
       slots: fc.integer({ min: 2 * devices, max: 4 * devices + 4 }),
       perDevice: fc.integer({ min: 2, max: 12 }),
       credits: fc.boolean(),
+      packed: fc.boolean(),
       channels: fc.integer({ min: 1, max: 8 }),
       totals: fc.array(fc.integer({ min: 1, max: devices > 6 ? 8 : 30 }), {
         minLength: devices,
@@ -33,7 +34,7 @@ function worldOf(any: AnyWorld, stuckAfter: ReadonlyMap<number, number>): WorldO
   const buffers = any.totals.reduce((sum, total) => sum + total, 0);
   // 4096 bytes are the least that a file system gives out
   const spill = any.credits ? { places: 0, bytes: 0 } : { places: buffers, bytes: buffers * 8192 };
-  return { ...any, spill, stuckAfter, length: LENGTH };
+  return { ...any, packed: any.packed && any.credits, spill, stuckAfter, length: LENGTH };
 }
 
 describe('slots of a receiver', () => {

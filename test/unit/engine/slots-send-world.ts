@@ -32,6 +32,8 @@ export class SendWorld {
   /** The slot that each channel writes, or -1. */
   readonly #writing: number[];
   /** Written by a channel and not yet read at the other end: lost when it breaks. */
+  /** Slots that are being compressed. */
+  readonly #packing: number[] = [];
   readonly #onTheWay: Buffer[][];
   readonly #arrived: Set<number>[];
 
@@ -67,6 +69,7 @@ export class SendWorld {
     const channel = this.#chance.below(this.#options.channels);
     // Whoever died while it changed something: here nothing was half changed, and nothing may be by that
     if (this.#chance.below(50) === 0) this.ledger.mend();
+    if (this.#options.pack) this.#pack();
     switch (this.#chance.below(7)) {
       case 0:
       case 1:
@@ -90,6 +93,7 @@ export class SendWorld {
   #everyone(): boolean {
     let moved = false;
     for (const d of this.#options.totals.keys()) moved = this.#fill(d) || moved;
+    while (this.#pack()) moved = true;
     for (const c of this.#writing.keys()) moved = this.#channelStep(c) || moved;
     for (const c of this.#writing.keys()) moved = this.#read(c) || moved;
     for (const d of this.#options.totals.keys()) moved = this.#answer(d) || moved;
@@ -118,6 +122,20 @@ export class SendWorld {
     return true;
   }
 
+  /** Begin to compress a slot, or finish any of those that were begun. */
+  #pack(): boolean {
+    const raw = this.#packing.length < 3 ? this.ledger.takeRaw() : -1;
+    if (raw >= 0) {
+      assert.ok(!this.#packing.includes(raw) && this.#slots.has(raw));
+      this.#packing.push(raw);
+      return true;
+    }
+    if (this.#packing.length === 0) return false;
+    const [slot] = this.#packing.splice(this.#chance.below(this.#packing.length), 1);
+    this.ledger.packed(slot!, 5, true);
+    return true;
+  }
+
   #channelStep(channel: number): boolean {
     const slot = this.#writing[channel]!;
     if (slot >= 0) {
@@ -133,6 +151,7 @@ export class SendWorld {
     assert.deepEqual([this.ledger.deviceOf(got), this.ledger.indexOf(got)], [buffer.device, buffer.index]);
     assert.equal(this.ledger.isLast(got), buffer.index + 1 === this.#options.totals[buffer.device]);
     assert.ok(buffer.index < this.ledger.device(buffer.device).allowed, 'sent beyond the credit');
+    assert.equal(this.ledger.isPacked(got), this.#options.pack);
     assert.ok(!this.#writing.includes(got), 'two channels write the same slot');
     this.#writing[channel] = got;
     return true;

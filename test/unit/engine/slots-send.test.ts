@@ -21,6 +21,7 @@ const anyWorld = fc
         minLength: devices,
         maxLength: devices,
       }),
+      pack: fc.boolean(),
     }),
   );
 
