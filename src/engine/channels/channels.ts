@@ -3,30 +3,9 @@ import { ChannelThread } from './channel-handle.ts';
 import type { Connection } from './connection.ts';
 import { ChannelControl, type ChannelCounters } from './control.ts';
 import { ChannelError } from './errors.ts';
-import type { KindStart } from './kind.ts';
 import { END_WITHIN, IDLE_WITHIN, MAX_CHANNELS, PACKET_WITHIN, START_WITHIN } from './limits.ts';
+import type { ChannelsOptions } from './options.ts';
 import { type Patience, Wait } from './patience.ts';
-
-/** What the channels of one transfer are started with. */
-export interface ChannelsOptions {
-  readonly direction: 'send' | 'receive';
-  /** By their ids; taken over. */
-  readonly connections: readonly Connection[];
-  /** The same in every channel; the first one that claims a packet reads it. */
-  readonly kinds: readonly KindStart[];
-  readonly extended: boolean;
-  /** Whether both ends have agreed on a CRC-32C behind each packet. */
-  readonly checksum: boolean;
-  /** What sending channels sleep on; a new one by default. */
-  readonly bell?: Bell;
-  /** Whether a channel that broke may be replaced. Else its end is the end of all. */
-  readonly resumable?: boolean;
-  /** Hears of each channel that ended badly. */
-  readonly onFailure?: (id: number, error: Error) => void;
-  /** Milliseconds that a packet may take once it began, and that a receiving channel waits for the next. */
-  readonly packetMs?: number;
-  readonly idleMs?: number;
-}
 
 /**
  * The channels of one transfer, in one direction: a thread each. Disposing of them aborts what is not finished. It is an
@@ -41,6 +20,7 @@ export class Channels implements AsyncDisposable {
   readonly #ended = Promise.withResolvers<void>();
   readonly #onExit = () => this.#stopAll();
   #names: readonly string[] = [];
+  readonly #early = new WeakSet<ChannelThread>();
   #failure: Error | undefined;
   #settled = false;
 
@@ -123,6 +103,7 @@ export class Channels implements AsyncDisposable {
   async finish(patience: Patience): Promise<void> {
     this.#control.finish();
     this.bell.ring();
+    this.#look();
     await this.#until('The orderly end of every channel', patience, PACKET_WITHIN, () =>
       this.#threads.every((thread) => thread.state === 'ended'),
     );
@@ -206,20 +187,39 @@ export class Channels implements AsyncDisposable {
   /** A channel's thread has changed: what follows from that. */
   #look(): void {
     for (const [id, thread] of this.#threads.entries()) {
-      const failure = thread.takeFailure();
+      const failure = thread.takeFailure() ?? this.#earlyEnd(id, thread);
       if (failure === undefined) continue;
       this.#options.onFailure?.(id, failure);
       if (this.#options.resumable === true) continue;
       this.#failure ??= failure;
       this.#stopAll();
     }
-    const settled = this.#threads.every((thread) => thread.state !== 'running');
-    if (settled && !this.#settled && (this.#failure !== undefined || this.#allEnded)) {
+    const over = this.#threads.every((thread) => thread.state !== 'running');
+    if (over && !this.#settled && (this.#failure !== undefined || (this.#allEnded && !this.#awaitsFinish))) {
       this.#settled = true;
       if (this.#failure === undefined) this.#ended.resolve();
       else this.#ended.reject(this.#failure);
     }
     this.#control.report();
+  }
+
+  /**
+   * Somebody on the way may end a connection as if its sender had. Where channels can be replaced, the sender ends none before
+   * the receiver waits for that.
+   */
+  #earlyEnd(id: number, thread: ChannelThread): ChannelError | undefined {
+    if (thread.state !== 'ended' || !this.#awaitsFinish || this.#early.has(thread)) return undefined;
+    this.#early.add(thread);
+    return new ChannelError(
+      'ERR_CHANNEL_CUT',
+      `Channel ${id} has ended at barrier ${this.#control.barrierOf(id)}, before everything had come`,
+    );
+  }
+
+  /** Whether channels that have ended may still be replaced. */
+  get #awaitsFinish(): boolean {
+    const { extended, direction, resumable } = this.#options;
+    return extended && resumable === true && direction === 'receive' && !this.#control.isFinishing;
   }
 
   get #allEnded(): boolean {
@@ -243,7 +243,7 @@ export class Channels implements AsyncDisposable {
       const gone = this.#threads.findIndex(
         (thread, id) => thread.state === 'ended' && this.#control.barrierOf(id) < barrier,
       );
-      if (gone < 0) return false;
+      if (gone < 0 || this.#awaitsFinish) return false;
       throw new ChannelError(
         'ERR_CHANNEL_CUT',
         `Channel ${gone} has ended at barrier ${this.#control.barrierOf(gone)}; barrier ${barrier} was expected`,

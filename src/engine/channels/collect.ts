@@ -4,9 +4,9 @@ import { ChannelError } from './errors.ts';
 import { Gathering, type GatheringOptions } from './gathering.ts';
 import type { Hello } from './hello.ts';
 import { answerHello } from './identify.ts';
-import { COLLECT_WITHIN, FOR_EVER } from './limits.ts';
+import { COLLECT_WITHIN } from './limits.ts';
 import type { Listener } from './listen.ts';
-import { type Patience, Wait } from './patience.ts';
+import { FOR_EVER, type Patience, Wait } from './patience.ts';
 
 /** What connections are collected for. */
 export interface CollectOptions extends GatheringOptions {

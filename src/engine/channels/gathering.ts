@@ -3,9 +3,9 @@ import type { Connection } from './connection.ts';
 import { ChannelError } from './errors.ts';
 import type { HelloExpected } from './hello.ts';
 import { type Identity, identify } from './identify.ts';
-import { FOR_EVER, IDENTIFY_WITHIN, MAX_STRANGERS, MAX_UNIDENTIFIED } from './limits.ts';
+import { IDENTIFY_WITHIN, MAX_STRANGERS, MAX_UNIDENTIFIED } from './limits.ts';
 import type { Listener } from './listen.ts';
-import { Wait } from './patience.ts';
+import { FOR_EVER, Wait } from './patience.ts';
 
 /** How new connections are looked at. */
 export interface GatheringOptions extends HelloExpected {

@@ -1,6 +1,6 @@
 /** The channels of a transfer: connections, and a thread each that moves packets of any kind of payload over one of them. */
 export { Bell } from './bell.ts';
-export { Channels, type ChannelsOptions } from './channels.ts';
+export { Channels } from './channels.ts';
 export {
   acceptResumed,
   type Collected,
@@ -33,6 +33,7 @@ export type {
   PayloadSource,
 } from './kind.ts';
 export { type Listener, listen } from './listen.ts';
+export type { ChannelsOptions } from './options.ts';
 export {
   HEADER_ROOM,
   type MemoryRange,

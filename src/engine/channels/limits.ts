@@ -30,6 +30,3 @@ export const MAX_UNIDENTIFIED = 32;
 
 /** Connections that are turned away before a transfer gives up. */
 export const MAX_STRANGERS = 1000;
-
-/** The longest that a timer can wait, in milliseconds: 24 days. */
-export const FOR_EVER = 2 ** 31 - 1;

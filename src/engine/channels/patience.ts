@@ -1,5 +1,8 @@
 import { asError, DeadlineError } from '../../errors.ts';
 
+/** The longest that a timer can wait, in milliseconds: 24 days. */
+export const FOR_EVER = 2 ** 31 - 1;
+
 /** How long somebody waits for a peer. */
 export interface Patience {
   /** Ends the wait early, with the signal's reason. */

@@ -1,8 +1,7 @@
 import { Duplex } from 'node:stream';
 import { asError } from '../../errors.ts';
 import { type Fd, Poll, shutdownSocket, type TlsSession, WOULD_BLOCK } from '../../sys/index.ts';
-import { FOR_EVER } from './limits.ts';
-import { Wait } from './patience.ts';
+import { FOR_EVER, Wait } from './patience.ts';
 import { type Watch, watch } from './readiness.ts';
 
 /** Bytes that are read in one go. */

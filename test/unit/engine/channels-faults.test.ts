@@ -1,10 +1,12 @@
 /** Channels whose peers break off, stop, lie or come back. The far ends are sockets in the hands of the test. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { ChannelControl } from '../../../src/engine/channels/control.ts';
 import { type ChannelFacts, type KindStart, socketConnection } from '../../../src/engine/channels/index.ts';
 import { ChannelPacketReader } from '../../../src/engine/channels/packet-reader.ts';
@@ -259,6 +261,13 @@ test('abort ends channels that are blocked in a read, in a write, on the bell an
     await assert.rejects(channels.barrierWritten(99, patience), reason);
     closeEach(far);
   }
+});
+
+test('a program can exit while its channels are blocked', async () => {
+  const program = fileURLToPath(new URL('../../support/engine/exit-while-blocked.ts', import.meta.url));
+  const child = spawn(process.execPath, ['--conditions=ferry-source', program], { stdio: 'inherit' });
+  const [code] = (await once(child, 'exit')) as [number];
+  assert.equal(code, 7);
 });
 
 test('a sending channel that broke is replaced, and writes the barriers again that the peer has not read', async () => {

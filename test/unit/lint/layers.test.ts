@@ -71,6 +71,18 @@ const planted: readonly [what: string, files: Record<string, string>, found: rea
     ['src/devices/blk/b.ts:1 layer'],
   ],
   [
+    'channels that know a kind of payload, and a kind that knows them',
+    {
+      'src/engine/payloads/index.ts': "export { ram } from './ram.ts';\n",
+      'src/engine/payloads/ram.ts':
+        "import { channel } from '../channels/index.ts';\n/** RAM. */\nexport const ram = channel;\n",
+      'src/engine/channels/index.ts': "export { channel } from './channel.ts';\n",
+      'src/engine/channels/channel.ts':
+        "import { ram } from '../payloads/index.ts';\n/** A channel. */\nexport const channel = typeof ram;\n",
+    },
+    ['src/engine/channels/channel.ts:1 layer'],
+  ],
+  [
     'an import past a door, at run time',
     { 'src/qmp/x.ts': "export const later = () => import('../sys/open.ts');\n" },
     ['src/qmp/x.ts:1 door'],
