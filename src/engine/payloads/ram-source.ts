@@ -106,9 +106,12 @@ export class RamSource implements PayloadSource, Disposable {
       this.#block = this.#blocks.find((block) => word < block.endWord)!;
     }
     const mask = word === this.#block.endWord - 1 ? this.#block.lastWord : -1;
-    const wanted = lowestBits(Atomics.load(this.#pages, word) & mask, this.#taken.length - this.#count);
-    // Bits that are no pages go, too, or this word would never be done with
+    const found = Atomics.load(this.#pages, word) & mask;
+    const wanted = lowestBits(found, this.#taken.length - this.#count);
+    // Bits that are no pages go, too
     const taken = Atomics.and(this.#pages, word, ~wanted & mask) & wanted;
+    // What is set from here on waits for the next pass: a page that is written to all the time does not hold this one up
+    if (wanted === found) this.#word++;
     this.#claims.note(word, taken);
     const base = (word - this.#block.firstWord) * 32;
     for (let rest = taken; rest !== 0; rest &= rest - 1)

@@ -160,6 +160,24 @@ test('a page that is marked where the pass has been waits for the next one', () 
   assert.ok(kind.source!.take());
 });
 
+test('a page that is marked again while its word is sent waits, too', () => {
+  using from = mapAnonymous(256 * PAGE, 'source');
+  from.bytes.fill(1);
+  const pass = new RamPass(blocksIn(from, { ram: 256 }), { channels: 1, chunkPages: 256 });
+  pass.pages.addRange(0, 130);
+  pass.open();
+  using kind = createRam(pass.start, channelFacts('send'));
+  using packets = new KeptPackets();
+  assert.ok(kind.source!.take());
+  pass.pages.addRange(100, 110);
+  kind.source!.write(packets);
+  assert.ok(kind.source!.take());
+  kind.source!.write(packets);
+  assert.deepEqual(pagesOf(packets.packets[1]!), [128, 129]);
+  assert.equal(kind.source!.take(), false);
+  assert.equal(pass.remaining(), 10);
+});
+
 test('what was taken by a lost channel and is not confirmed is to be sent again, and nothing that nobody took', () => {
   const pages = 300;
   using from = mapAnonymous(pages * PAGE, 'source');
