@@ -25,6 +25,7 @@ export class MainStream {
   readonly #devices: DeviceReader;
   readonly #steps: Steps;
   readonly #open = new Map<number, string>();
+  #ramEnded = false;
   #within = false;
   #finished = false;
 
@@ -97,7 +98,7 @@ export class MainStream {
           throw this.#wrong('section type', `0x${type.toString(16)} means nothing here`, 1);
       }
     }
-    if (this.#open.size > 0) yield* this.#refuseEarly();
+    if (!this.#ramEnded) yield* this.#refuseEarly();
     const devices = yield* this.#devices.read();
     this.#within = false;
     this.#finished = true;
@@ -146,7 +147,9 @@ export class MainStream {
     yield { type: kind, id, idstr };
     yield* ram.body(kind);
     yield* this.#footer(id, idstr);
-    if (kind === 'end') this.#open.delete(id);
+    if (kind === 'part') return;
+    this.#open.delete(id);
+    this.#ramEnded = this.#open.size === 0;
   }
 
   *#head(): Steps<{ id: number; idstr: string; instance: number; version: number }> {
@@ -172,14 +175,14 @@ export class MainStream {
     yield { type: 'footer', id };
   }
 
-  /** Say what stands where the sections in parts have not ended. */
+  /** Say what stands where RAM has not ended. */
   *#refuseEarly(): Steps {
-    const [idstr] = this.#open.values();
-    if (this.#input.u8() === SectionType.eof) throw this.#wrong(idstr!, 'was begun and has no END', 1);
+    if (this.#input.u8() === SectionType.eof)
+      throw this.#wrong(RAM_SECTION.idstr, 'has no END before the end of everything', 1);
     const early = yield* this.#head();
     throw this.#wrong(
       early.idstr,
-      `sends its state before the end of ${idstr}: where it ends cannot be known then`,
+      `sends its state before the end of ${RAM_SECTION.idstr}: where it ends cannot be known then`,
       0,
       'ERR_QEMU_UNSUPPORTED',
     );

@@ -17,6 +17,10 @@ export interface QemuReceiverOptions {
   readonly memory?: BlockMemory;
   readonly limits?: Partial<StreamLimits>;
   readonly timings?: Partial<StreamTimings>;
+  /** Milliseconds from listening until all connections are there; 60 000 unless given. */
+  readonly collectMs?: number;
+  /** Hears of each connection that was turned away, and why. */
+  readonly onStranger?: (peer: string, why: Error) => void;
   /** Hears of everything in the main stream. */
   readonly onEvent?: (event: StreamEvent) => void;
 }

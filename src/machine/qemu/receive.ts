@@ -1,11 +1,12 @@
 import {
+  type Collected,
   collectConnections,
   endpointText,
   type Listener,
   listen,
   parseEndpoint,
 } from '../../engine/channels/index.ts';
-import { FerryError } from '../../errors.ts';
+import { DeadlineError, FerryError } from '../../errors.ts';
 import { BlockMemory } from './block-memory.ts';
 import { Ending } from './ending.ts';
 import { Intake, type Received } from './intake.ts';
@@ -70,11 +71,10 @@ export class QemuReceiver implements AsyncDisposable {
   }
 
   async #receive(end: Ending): Promise<ReceivedMachine> {
-    const { channels, uuid = NO_UUID, memory = new BlockMemory() } = this.#options;
+    const { memory = new BlockMemory() } = this.#options;
     const own = memory !== this.#options.memory;
     try {
-      const wanted = { channels, uuid, extended: false, main: 'qemu' } as const;
-      const connections = await collectConnections(this.#listener, wanted, { signal: end.signal });
+      const connections = await this.#collect(end);
       await using intake = new Intake(connections.main, connections.channels, {
         ...this.#options,
         memory,
@@ -85,6 +85,25 @@ export class QemuReceiver implements AsyncDisposable {
     } catch (error) {
       if (own) memory[Symbol.dispose]();
       throw error;
+    }
+  }
+
+  async #collect(end: Ending): Promise<Collected> {
+    const { channels, uuid = NO_UUID, collectMs } = this.#options;
+    let refused: string | undefined;
+    const onStranger = (peer: string, why: Error) => {
+      this.#options.onStranger?.(peer, why);
+      refused = `; turned away, as the last one, was ${peer}: ${why.message}`;
+    };
+    try {
+      return await collectConnections(
+        this.#listener,
+        { channels, uuid, extended: false, main: 'qemu', onStranger },
+        { signal: end.signal, deadline: collectMs },
+      );
+    } catch (error) {
+      if (refused === undefined || !(error instanceof DeadlineError)) throw error;
+      throw new FerryError('ERR_QEMU_CONNECTIONS', `${error.message}${refused}`, { cause: error });
     }
   }
 }

@@ -158,7 +158,13 @@ export const SECTIONS: readonly Row[] = [
     what: 'an end of everything before the end of RAM',
     bytes: encode(listed, hex('00')),
     code: 'ERR_QEMU_SECTION',
-    says: /ram.*has no END/,
+    says: /ram.*has no END before the end of everything/,
+  },
+  {
+    what: 'a device that sends its state before RAM',
+    bytes: encode(prologue, hex('04 00000007'), named('virtio-mem-early'), hex('00000000 00000001')),
+    code: 'ERR_QEMU_UNSUPPORTED',
+    says: /virtio-mem-early.*before the end of ram/,
   },
   {
     what: 'a device that sends its state before the end of RAM',

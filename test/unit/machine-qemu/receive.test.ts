@@ -155,8 +155,8 @@ const ROWS: readonly Row[] = [
   {
     what: 'an end without RAM',
     played: main((events) => [events[0]!, events.at(-1)!]),
-    code: 'ERR_QEMU_PAGES',
-    says: /without any RAM/,
+    code: 'ERR_QEMU_UNSUPPORTED',
+    says: /sends its state before the end of ram/,
   },
   {
     what: 'a flush too many',
@@ -245,6 +245,26 @@ for (const { what, played, code, says, options, holds } of ROWS)
       return true;
     });
   });
+
+test('refused: channels of another machine', async () => {
+  const path = join(folder, 'another');
+  const turnedAway: Error[] = [];
+  await using receiver = await QemuReceiver.listen({
+    endpoint: `unix:${path}`,
+    channels: 1,
+    collectMs: 500,
+    uuid: new Uint8Array(16).fill(1),
+    onStranger: (_peer, why) => turnedAway.push(why),
+  });
+  // All of it is there before anybody waits for it
+  await using _source = await PlayedSource.play(path, SMALL, true);
+  await assert.rejects(receiver.receive(), {
+    code: 'ERR_QEMU_CONNECTIONS',
+    message:
+      /channels 0 did not happen within 500 ms; turned away, as the last one, was .*hello\.uuid.*0{8}-.*expected 01010101-/,
+  });
+  assert.equal(turnedAway.length, 1);
+});
 
 test('refused: memory of another size', async () => {
   using memory = new BlockMemory();
