@@ -58,6 +58,7 @@ async function walk(destination: Destination): Promise<Ending> {
   course.emit({ type: 'listening', uri: endpointText(listener.endpoint) });
   const intake = await answer(destination);
   await takeIn(destination, intake);
+  intake.arrivals!.close();
   course.enter('ready');
   if (!oneWay) {
     course.say({ kind: 'loaded' });
@@ -72,7 +73,6 @@ async function start(destination: Destination, intake: Intake): Promise<Ending> 
   const { course, machine } = destination;
   const { timings } = course;
   course.link!.mayEnd();
-  intake.arrivals!.close();
   await endChannels(destination, intake);
   try {
     await within(machine.start(), { what: 'The start of the machine', ms: timings.startMs });
@@ -94,14 +94,12 @@ function neverKnown({ course }: Destination, error: DeadlineError): Ending {
   return { outcome: 'unknown', machineAt: 'unknown', cause: course.cause!, more: 'it may start yet' };
 }
 
-/** No thread may write to the machine's memory once it runs. Files must end where the machine ends. */
+/**
+ * No thread may write to the machine's memory once it runs. Files must end where the machine ends; how channels end from which
+ * everything has come is of no interest to anybody, and the machine stands still.
+ */
 async function endChannels({ course, oneWay }: Destination, { channels }: Intake): Promise<void> {
-  try {
-    await channels!.finish({ deadline: course.timings.endMs });
-  } catch (error) {
-    if (oneWay) throw error;
-    course.note(`The channels did not end in good order: ${asError(error).message}`);
-  }
+  if (oneWay) await channels!.finish({ deadline: course.timings.endMs });
   await channels![Symbol.asyncDispose]();
 }
 

@@ -11,6 +11,8 @@ export class Replacements {
   /** Number of the present connection of each channel. */
   readonly #attempts: number[];
   readonly #under = new Set<number>();
+  /** Connections that broke at the destination before they were in their place here: the channel, and which of its connections. */
+  readonly #lostEarly = new Map<number, number>();
   #left: number;
   #closed = false;
   /** How many there were; `tries` counts those that came to nothing as well. */
@@ -35,8 +37,9 @@ export class Replacements {
 
   /** The destination said that a connection ended badly there: whether or not it is known here yet. */
   lostThere({ channel, attempt, why }: MessageOf<'channel-lost'>): void {
-    if (attempt === this.#attempts[channel])
-      this.#lost(channel, new TransferError('ERR_CHANNEL_LOST', `At the destination: ${why}`));
+    if (attempt !== this.#attempts[channel]) return;
+    if (this.#under.has(channel)) this.#lostEarly.set(channel, attempt);
+    else this.#lost(channel, new TransferError('ERR_CHANNEL_LOST', `At the destination: ${why}`));
   }
 
   #lost(id: number, error: Error): void {
@@ -52,12 +55,20 @@ export class Replacements {
     this.#left--;
     this.#under.add(id);
     this.#replace(id).then(
-      () => this.#under.delete(id),
+      () => this.#inPlace(id),
       (thrown: unknown) => {
+        // Everything has arrived without it
+        if (this.#closed) return;
         const why = `Channel ${id} broke (${error.message}) and could not be replaced: ${asError(thrown).message}`;
         course.fail(new TransferError('ERR_CHANNEL_LOST', why, { cause: thrown }));
       },
     );
+  }
+
+  #inPlace(id: number): void {
+    this.#under.delete(id);
+    if (this.#lostEarly.get(id) === this.#attempts[id])
+      this.#lost(id, new TransferError('ERR_CHANNEL_LOST', 'It broke at the destination at once'));
   }
 
   async #replace(id: number): Promise<void> {
@@ -70,7 +81,7 @@ export class Replacements {
         return;
       } catch (error) {
         signal.throwIfAborted();
-        if (performance.now() + pause >= end) throw error;
+        if (this.#closed || performance.now() + pause >= end) throw error;
         await delay(pause, undefined, { signal });
       }
     }

@@ -1,0 +1,237 @@
+/** Two processes between which a machine moves, with faults on the way, and what must be true afterwards whatever happened. */
+import assert from 'node:assert/strict';
+import type { SendOptions, TransferTimings } from '../../../../src/engine/transfer/index.ts';
+import { EndProcess, type Stay } from './end-process.ts';
+import { FAULTS, type FaultName, type Reach } from './faults.ts';
+import type { Passage } from './link.ts';
+import { PHASES, type PhaseName } from './phases.ts';
+import { Relay } from './relay.ts';
+import type { OutcomeSaid } from './said.ts';
+
+const RAM = 8 << 20;
+
+/** Brief: what happens because of a deadline is waited for. */
+const TIMINGS: Partial<TransferTimings> = {
+  connectMs: 2_000,
+  openMs: 4_000,
+  acceptMs: 8_000,
+  stallMs: 3_000,
+  packetMs: 800,
+  barrierMs: 3_000,
+  stopMs: 3_000,
+  saveMs: 3_000,
+  loadMs: 3_000,
+  startMs: 3_000,
+  undoMs: 3_000,
+  endMs: 1_500,
+  keepAliveMs: 200,
+  silenceMs: 1_500,
+  resumeMs: 2_000,
+  resumePauseMs: 20,
+};
+
+/** In milliseconds: every end has its outcome by then, whatever happened. More than all of the above one after the other. */
+const DEADLINE = 40_000;
+
+/** In milliseconds: threads are gone so long after an outcome. */
+const ENDED_WITHIN = 5_000;
+
+/** Several passes, then the switchover, however fast the machine writes. */
+const PASSES: Pick<SendOptions, 'downtimeMs' | 'precopyMs' | 'onStall'> = {
+  downtimeMs: 0,
+  precopyMs: 60,
+  onStall: 'force',
+};
+
+/** What happens in one transfer. Without a fault, nothing does. */
+export interface Happening {
+  readonly phase: PhaseName;
+  readonly fault: FaultName;
+  readonly send?: Partial<SendOptions>;
+}
+
+/** How a transfer ended: what each end said, undefined where it was killed. */
+export interface Verdict {
+  readonly source: OutcomeSaid | undefined;
+  readonly destination: OutcomeSaid | undefined;
+  /** Events of both ends, for people. */
+  readonly course: string;
+}
+
+type Holdings = ReadonlyMap<EndProcess, Readonly<Record<string, number>>>;
+
+export class FaultWorld implements AsyncDisposable {
+  /** All processes that there were. */
+  readonly #processes: EndProcess[] = [];
+  #here: EndProcess | undefined;
+  #there: EndProcess | undefined;
+
+  /** The process where the machine is. */
+  get here(): EndProcess {
+    assert.ok(this.#here);
+    return this.#here;
+  }
+
+  /** The other one. */
+  get there(): EndProcess {
+    assert.ok(this.#there);
+    return this.#there;
+  }
+
+  /** Send the machine from where it is, with a fault on the way. Resolves when both ends have said how it ended for them. */
+  async transfer({ phase, fault, send }: Happening): Promise<Verdict> {
+    await this.#prepare();
+    const { here, there } = this;
+    const before = await this.#holdings();
+    await using after = new AsyncDisposableStack();
+    const received = outcomeOf(
+      there,
+      there.tell('receive', { at: 'ferry+tcp:127.0.0.1:0', timings: TIMINGS }),
+    );
+    const port = Number((await there.listening).replace(/.*:/, ''));
+    const comes = PHASES[phase]();
+    let isThere = false;
+    let isDone = false;
+    const relay: Relay = after.use(
+      await Relay.start(port, async (passage: Passage) => {
+        // Every part is looked at in order, also while an earlier one is held up
+        isThere ||= comes(passage);
+        if (!isThere || isDone) return undefined;
+        const { done, pieces } = await FAULTS[fault](reach, passage);
+        isDone ||= done;
+        return pieces;
+      }),
+    );
+    const to = `ferry+tcp:127.0.0.1:${relay.port}`;
+    const sent = outcomeOf(
+      here,
+      here.tell('send', { to, channels: 2, resumes: 2, timings: TIMINGS, ...PASSES, ...send }),
+    );
+    const firstOutcome = Promise.race([sent, received]);
+    const reach: Reach = {
+      relay,
+      source: here,
+      destination: there,
+      firstOutcome,
+      port,
+      later: (end) => void after.defer(() => void end()),
+    };
+    const [source, destination] = await inTime(Promise.all([sent, received]), () => this.#course());
+    assert.ok(isThere, `The phase never came: ${source?.why} / ${destination?.why}\n${this.#course()}`);
+    await this.#nothingHeld(before);
+    return { source, destination, course: this.#course() };
+  }
+
+  /** The guest works in that process, and finds everything as it left it. */
+  async runsAt(end: EndProcess): Promise<void> {
+    await inTime(end.tell('goesOn'), () => this.#course());
+    const { wrong, addsUp } = await end.tell('look');
+    assert.deepEqual({ wrong, addsUp }, { wrong: 0, addsUp: true }, 'The guest finds what it did not write');
+    assert.equal(end.stays.at(-1)?.to, Number.POSITIVE_INFINITY);
+  }
+
+  /** Somebody decides, after an unknown outcome, that the machine runs on at the source. */
+  async decideForSource(): Promise<void> {
+    await this.here.tell('decide');
+  }
+
+  /** At no time did the guest run twice. */
+  assertOnce(): void {
+    const stays = this.#processes.flatMap((end) => end.stays).sort((a, b) => a.from - b.from);
+    stays.reduce((before: Stay | undefined, stay) => {
+      assert.ok(before === undefined || before.to <= stay.from, `The guest ran twice from ${stay.from} on`);
+      return stay;
+    }, undefined);
+  }
+
+  /** From now on the machine is where it went to; or nowhere, and the next transfer begins with another one. */
+  async settle(machine: 'source' | 'destination' | 'nowhere'): Promise<void> {
+    if (machine === 'destination') [this.#here, this.#there] = [this.#there, this.#here];
+    if (machine === 'nowhere') {
+      await this.#drop(this.#here);
+      this.#here = undefined;
+    }
+    await this.#drop(this.#there);
+  }
+
+  /** Begin again with other processes: in those there are something did not go as stated. */
+  async startOver(): Promise<void> {
+    await Promise.all([this.#here?.kill(), this.#there?.kill()]);
+    this.#here = undefined;
+    this.#there = undefined;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const end of this.#processes) await end[Symbol.asyncDispose]();
+  }
+
+  /** A process with the machine, and one with an empty one. */
+  async #prepare(): Promise<void> {
+    if (this.#there?.isGone !== false) this.#there = this.#spawn();
+    if (this.#here?.isGone !== false) {
+      this.#here = this.#spawn();
+      await this.#here.tell('create', { guest: true, ram: RAM });
+    }
+    await this.#there.tell('create', { guest: false, ram: RAM });
+  }
+
+  #spawn(): EndProcess {
+    const end = new EndProcess();
+    this.#processes.push(end);
+    return end;
+  }
+
+  async #drop(end: EndProcess | undefined): Promise<void> {
+    if (end?.isGone === false) await end.tell('drop');
+  }
+
+  async #holdings(): Promise<Holdings> {
+    return new Map([
+      [this.here, await this.here.tell('holdings')],
+      [this.there, await this.there.tell('holdings')],
+    ]);
+  }
+
+  /** Whoever is left has nothing that it did not have before, once threads that were told to end have ended. */
+  async #nothingHeld(before: Holdings): Promise<void> {
+    for (const [end, held] of before) {
+      const until = performance.now() + ENDED_WITHIN;
+      for (let more = ['?']; more.length > 0 && !end.isGone; ) {
+        const now = Object.entries(await end.tell('holdings'));
+        more = now.flatMap(([what, count]) => (count > (held[what] ?? 0) ? [`${count} × ${what}`] : []));
+        assert.ok(more.length === 0 || performance.now() < until, `Still held: ${more}: ${this.#course()}`);
+      }
+    }
+  }
+
+  #course(): string {
+    return (['here', 'there'] as const)
+      .map(
+        (end) => `${end}:\n${this[end].told.map(({ detail }) => `  ${JSON.stringify(detail)}`).join('\n')}`,
+      )
+      .join('\n');
+  }
+}
+
+/** Undefined where the process is gone before it could say it. */
+async function outcomeOf(end: EndProcess, outcome: Promise<OutcomeSaid>): Promise<OutcomeSaid | undefined> {
+  try {
+    return await outcome;
+  } catch (error) {
+    if (end.isGone) return undefined;
+    throw error;
+  }
+}
+
+async function inTime<T>(promise: Promise<T>, describe: () => string): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => late.reject(new assert.AssertionError({ message: `No outcome in time: ${describe()}` })),
+    DEADLINE,
+  );
+  try {
+    return await Promise.race([promise, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
