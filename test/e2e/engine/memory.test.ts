@@ -129,9 +129,9 @@ for (const devices of [1, 8, 64])
 /** As many slots as there are buffers, and nothing of it said. */
 const NO_BOUND: Fault = {
   file: 'src/engine/slots/receive-slots.ts',
-  find: 'const { devices, slots, credits, spill, perDevice = DEFAULT_PER_DEVICE } = options;',
+  find: 'const { devices, slots, credits, spill, compressed = false, perDevice = DEFAULT_PER_DEVICE } = options;',
   replace:
-    'const { devices, credits, spill } = options; const slots = 16384, perDevice = 16384;' +
+    'const { devices, credits, spill, compressed = false } = options; const slots = 16384, perDevice = 16384;' +
     'Object.defineProperty(this, "worstCaseBytes", { value: options.slots * SLOT_BYTES });',
 };
 
