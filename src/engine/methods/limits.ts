@@ -1,5 +1,5 @@
-/** A zstd stream may ask for a window of two to the power of this: 128 MiB, as at the highest level that QEMU has. */
-export const ZSTD_WINDOW_LOG = 27;
+/** A zstd stream may ask for a window of two to the power of this: 32 MiB, as at the highest level. */
+export const ZSTD_WINDOW_LOG = 25;
 
 /** The highest level of zlib. */
 export const MAX_ZLIB_LEVEL = 9;
