@@ -14,7 +14,10 @@ export interface TransferTimings {
   readonly stallMs: number;
   /** For a channel to read or write one packet that has begun. */
   readonly packetMs: number;
-  /** For the destination to say that a barrier was passed, once every channel has written it. */
+  /**
+   * For every channel to come to a barrier at the destination, while nothing moves. The source waits twice as long for its
+   * word.
+   */
   readonly barrierMs: number;
   /** For the machine to stand still. */
   readonly stopMs: number;

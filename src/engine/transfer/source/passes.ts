@@ -70,7 +70,8 @@ export async function passBarrier(source: Source): Promise<void> {
   if (!plan.oneWay) {
     const passed = course.next(`Barrier ${barrier} at the destination`, NEVER, 'barrier-done');
     const what = `The destination’s passing of barrier ${barrier}`;
-    const { n } = await whileAdvancing(passed, advanced, { what, ms: timings.barrierMs, signal });
+    // The destination knows which channel it waits for: it has its time to say so before this end gives up
+    const { n } = await whileAdvancing(passed, advanced, { what, ms: 2 * timings.barrierMs, signal });
     if (n !== barrier)
       throw new TransferError(
         'ERR_TRANSFER_ORDER',
