@@ -165,8 +165,8 @@ async function move(
   trouble.end();
   if (sent.outcome === 'completed') assertSameMemory(source.machine, destination.machine);
   const isMoved = sent.outcome === 'completed';
-  assert.equal(lastOf(destination), isMoved ? 'start' : 'discard', received.why);
-  assert.ok((isMoved ? ['release'] : ['resume', undefined]).includes(lastOf(source)), sent.why);
+  assert.equal(lastOf(destination), isMoved ? 'start' : 'discard', `${received.why}`);
+  assert.ok((isMoved ? ['release'] : ['resume', undefined]).includes(lastOf(source)), `${sent.why}`);
   return { sent, received, loaded, happened: trouble.hasHappened };
 }
 

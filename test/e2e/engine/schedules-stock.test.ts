@@ -165,7 +165,7 @@ async function receive(schedule: Schedule, seed: number, crew: Crew): Promise<vo
     assert.deepEqual([outcome, why], ['completed', undefined]);
     assertSameMemory(source.machine, destination.machine);
   } else {
-    assert.equal(outcome, 'failed', why);
+    assert.equal(outcome, 'failed', `${why}`);
     const expected =
       fault === 'stuck'
         ? `${title} could not be loaded within ${STUCK} ms`
