@@ -73,6 +73,14 @@ export class IncomingStream {
   }
 
   /**
+   * Tell the source that the destination is ready for the switchover: one of a machine type up to 11.0 that has `switchover-ack`
+   * on goes on copying RAM until it hears that. Later ones fail when they did not ask. Rejects as `shut` does.
+   */
+  async acknowledgeSwitchover(): Promise<void> {
+    await this.#say({ type: 'SWITCHOVER_ACK' });
+  }
+
+  /**
    * Tell the source how it ended: 0 where everything has arrived, 1 where it has not. The second time, or without a return
    * path, nothing is sent. Rejects with `ERR_QEMU_RETURN_PATH` or `DeadlineError` when the source could not be told.
    */

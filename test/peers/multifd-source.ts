@@ -5,6 +5,7 @@ export interface Sending {
   readonly channels: number;
   readonly method?: 'none' | 'zlib' | 'zstd';
   readonly zeroPages?: 'multifd' | 'legacy' | 'none';
+  readonly switchoverAck?: boolean;
   /** Bytes a second; as fast as it can unless given. */
   readonly bandwidth?: number;
   /** Milliseconds that the guest may stand still: 5000 unless given, so that one that never stops writing is stopped soon. */
@@ -20,9 +21,15 @@ export interface SourceEnd {
 /** Tell a QEMU how to send. */
 export async function prepare(client: QmpClient, sending: Sending): Promise<void> {
   const { channels, method = 'none', zeroPages = 'multifd', bandwidth = 0, downtime = 5000 } = sending;
+  const { switchoverAck = false } = sending;
   const on = (capability: 'events' | 'return-path' | 'multifd') => ({ capability, state: true });
   await client.execute('migrate-set-capabilities', {
-    capabilities: [on('events'), on('return-path'), on('multifd')],
+    capabilities: [
+      on('events'),
+      on('return-path'),
+      on('multifd'),
+      { capability: 'switchover-ack', state: switchoverAck },
+    ],
   });
   await client.execute('migrate-set-parameters', {
     'multifd-channels': channels,

@@ -128,7 +128,7 @@ for (const [version, rows] of Object.entries(ROWS))
       });
   });
 
-it('a machine type of old has a barrier in each section, and says nothing of it', async () => {
+it('a machine type of old has a barrier in each section without a word, and waits to hear that it may switch over', async () => {
   await using yard = await Yard.open();
   const vm = await yard.start('source', await qemu('10.0'), {
     mebibytes: MEBIBYTES,
@@ -140,11 +140,12 @@ it('a machine type of old has a barrier in each section, and says nothing of it'
     endpoint: 'tcp:127.0.0.1:0',
     channels: 2,
     barrierInEachSection: true,
+    switchoverAck: true,
     timings: TIMINGS,
     onEvent: ({ type }) => types.set(type, (types.get(type) ?? 0) + 1),
   });
   await using client = await QmpClient.connect(vm.qmp);
-  await prepare(client, { channels: 2, zeroPages: 'legacy' });
+  await prepare(client, { channels: 2, zeroPages: 'legacy', switchoverAck: true });
   const [received, end] = await Promise.all([
     receiver.receive({ deadline: WITHIN }),
     migrateTo(client, receiver.uri),

@@ -171,6 +171,7 @@ export class Intake implements AsyncDisposable {
       { signal: end.signal },
     );
     this.#ram = { channels, receiver, fresh };
+    if (this.#options.switchoverAck === true) await this.#stream.acknowledgeSwitchover();
   }
 
   /** Pages of zeroes that the source found itself: channels are not reading these now. */

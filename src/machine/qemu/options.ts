@@ -13,6 +13,11 @@ export interface QemuReceiverOptions {
   readonly uuid?: Uint8Array;
   /** Whether every section of RAM ends with a barrier and no word about it: machine types up to 8.0. */
   readonly barrierInEachSection?: boolean;
+  /**
+   * Whether the source has `switchover-ack` on, with a machine type up to 11.0: it goes on copying until it is told that the
+   * destination is ready. Later ones ask when they want to know, and fail when they are told unasked.
+   */
+  readonly switchoverAck?: boolean;
   /** Where RAM goes, which stays its owner's; memory of its own, for the blocks that the source names, unless given. */
   readonly memory?: BlockMemory;
   readonly limits?: Partial<StreamLimits>;

@@ -41,6 +41,7 @@ test('a whole stream is read, PING is answered, and the source hears that all ha
   source.write(encode(...WHOLE));
   const seen = await types(stream, async () => {
     assert.deepEqual(said, [{ type: 'PONG', value: 1 }]);
+    await stream.acknowledgeSwitchover();
     await stream.shut(0);
     await stream.shut(1);
     source.end();
@@ -50,6 +51,7 @@ test('a whole stream is read, PING is answered, and the source hears that all ha
   assert.equal(stream.bytes, encode(...WHOLE).length);
   assert.deepEqual(said, [
     { type: 'PONG', value: 1 },
+    { type: 'SWITCHOVER_ACK' },
     { type: 'SHUT', error: 0 },
   ]);
 });
