@@ -21,9 +21,9 @@ export interface TransferTimings {
   readonly barrierMs: number;
   /** For the machine to stand still. */
   readonly stopMs: number;
-  /** For the devices to be saved, from the machine's stop. */
+  /** For the devices to be saved, while none of them gets any further. */
   readonly saveMs: number;
-  /** For the devices to be loaded, from the source's word that all was sent. */
+  /** For the devices to be loaded, while none of them gets any further. */
   readonly loadMs: number;
   /** For the destination to start the machine, and at the source for its word that it runs. */
   readonly startMs: number;

@@ -67,7 +67,7 @@ export interface MachineOptions {
   readonly uuid?: Uint8Array;
   readonly blocks?: Readonly<Record<string, number>>;
   /** What the guest does while pass number `pass` is made: called when it has ended. */
-  readonly guest?: (machine: TestMachine, pass: number) => void;
+  readonly guest?: ((machine: TestMachine, pass: number) => void) | undefined;
 }
 
 const BLOCKS = { ram: 4 * 1024 * 1024, 'a/small one': 9 * PAGE };

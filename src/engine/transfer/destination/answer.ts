@@ -1,4 +1,5 @@
 import { Channels, collectConnections } from '../../channels/index.ts';
+import { startCompression } from '../compression.ts';
 import { VERSION } from '../control/messages.ts';
 import { TransferError } from '../errors.ts';
 import { MAX_CHANNELS } from '../limits.ts';
@@ -47,6 +48,7 @@ function refuse({ course }: Destination, why: string): TransferError {
 async function startChannels(destination: Destination, intake: Intake): Promise<void> {
   const { course, oneWay, peer } = destination;
   const { timings, signal } = course;
+  intake.pool = await startCompression(intake.slots, intake.open.deviceMethod, course);
   const arrivals = new Arrivals(destination, intake);
   intake.arrivals = arrivals;
   course.say({ kind: 'accept', version: VERSION, budget: intake.budgetBytes });

@@ -1,6 +1,6 @@
 import type { Channels, KindStart, Listener } from '../../channels/index.ts';
 import { deviceStateKind, noneKind, RAM_PAGE_SIZE, RamReceiver, ramKind } from '../../payloads/index.ts';
-import { RESERVED_SLOTS, ReceiveSlots } from '../../slots/index.ts';
+import { type CpuPool, RESERVED_SLOTS, ReceiveSlots } from '../../slots/index.ts';
 import { budgetOf } from '../budget.ts';
 import type { MessageOf } from '../control/messages.ts';
 import { Course } from '../course.ts';
@@ -43,6 +43,7 @@ export class Intake {
   /** Undefined where there are no devices. */
   readonly slots: ReceiveSlots | undefined;
   readonly loads: DeviceWork;
+  pool: CpuPool | undefined;
   channels: Channels | undefined;
   arrivals: Arrivals | undefined;
   report: Disposable | undefined;
@@ -55,7 +56,7 @@ export class Intake {
     const { channels, method } = open;
     this.ram = new RamReceiver(machine.blocks, { channels, fresh: machine.fresh, method });
     this.loads = new DeviceWork(course, 'load', this.devices);
-    if (this.devices.length > 0) this.slots = slotsFor(open.devices, options, oneWay);
+    if (this.devices.length > 0) this.slots = slotsFor(open, options, oneWay);
   }
 
   /** In the order in which they are asked whether a packet is theirs. */
@@ -70,7 +71,7 @@ export class Intake {
   }
 
   get budgetBytes(): number {
-    return budgetOf(this.open.channels, this.ram.layout.pages, this.slots);
+    return budgetOf(this.open, this.ram.layout.pages, this.slots, this.pool);
   }
 
   /** Counts whatever is loaded. */
@@ -100,7 +101,7 @@ export class Intake {
 }
 
 function slotsFor(
-  devices: MessageOf<'open'>['devices'],
+  { devices, deviceMethod }: MessageOf<'open'>,
   { slots, perDevice, spill }: ReceiveOptions,
   oneWay: boolean,
 ): ReceiveSlots {
@@ -110,6 +111,7 @@ function slotsFor(
     slots: all,
     perDevice: perDevice ?? Math.max(RESERVED_SLOTS, all >> 2),
     credits: !oneWay,
+    compressed: deviceMethod === 'zstd',
     ...(oneWay ? { spill } : {}),
   });
 }

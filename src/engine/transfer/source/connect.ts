@@ -1,5 +1,6 @@
 import { TlsContext } from '../../../sys/index.ts';
 import { Channels, type Connection, connect } from '../../channels/index.ts';
+import { startCompression } from '../compression.ts';
 import { PeerError } from '../errors.ts';
 import { watchProgress } from '../progress.ts';
 import { connectChannel } from './channel.ts';
@@ -35,6 +36,7 @@ export async function open(source: Source): Promise<void> {
 async function startChannels(source: Source): Promise<void> {
   const { course, plan } = source;
   const { signal, timings } = course;
+  source.pool = await startCompression(source.slots, plan.proposal.deviceMethod, course);
   const connections: Connection[] = [];
   try {
     for (let id = 0; id < plan.proposal.channels; id++)

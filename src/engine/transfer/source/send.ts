@@ -38,12 +38,13 @@ async function walk(source: Source): Promise<Ending> {
 
 /** Give everything back. Returns what does not return, whose memory is kept. */
 async function windUp(source: Source): Promise<string[]> {
-  const { course, machine, slots, channels, saves, report } = source;
+  const { course, machine, slots, channels, saves, report, pool } = source;
   const { endMs } = course.timings;
   report?.[Symbol.dispose]();
   slots?.cancel();
   await channels?.[Symbol.asyncDispose]();
   const stuck = await saves.settle(endMs);
+  if ((await pool?.end()) === false) stuck.push('compression');
   if (stuck.length > 0) slots?.quarantine();
   slots?.[Symbol.dispose]();
   if (source.watching) await machine.dirty.stop();

@@ -1,7 +1,7 @@
 import type { TlsContext } from '../../../sys/index.ts';
 import { Bell, type Channels, type KindStart } from '../../channels/index.ts';
 import { deviceStateKind, noneKind, RAM_PAGE_SIZE, RamPass, ramKind } from '../../payloads/index.ts';
-import { SendSlots } from '../../slots/index.ts';
+import { type CpuPool, SendSlots } from '../../slots/index.ts';
 import { budgetOf } from '../budget.ts';
 import { Course, type Notice } from '../course.ts';
 import { DeviceWork, titleOf } from '../device-work.ts';
@@ -27,6 +27,7 @@ export class Source {
   /** Undefined where there are no devices. */
   readonly slots: SendSlots | undefined;
   tls: TlsContext | undefined;
+  pool: CpuPool | undefined;
   channels: Channels | undefined;
   replacements: Replacements | undefined;
   report: Disposable | undefined;
@@ -50,13 +51,14 @@ export class Source {
     this.machine = machine;
     this.plan = planSend(machine, options);
     const { proposal, zeroPages, level, slots, oneWay } = this.plan;
-    const { channels, devices, method } = proposal;
+    const { channels, devices, method, deviceMethod } = proposal;
+    const compressed = deviceMethod === 'zstd';
     this.ram = new RamPass(machine.blocks, { channels, zeroPages, method, level });
     this.course = new Course('The destination', sourceLog(), SOURCE, options);
     this.course.onNotice = (notice) => this.#hear(notice);
     this.saves = new DeviceWork(this.course, 'save', devices);
     if (devices.length > 0)
-      this.slots = new SendSlots({ devices, slots, bell: this.bell.shared, credits: !oneWay });
+      this.slots = new SendSlots({ devices, slots, bell: this.bell.shared, credits: !oneWay, compressed });
   }
 
   /** In the order in which they are asked for packets, apart from their weights. */
@@ -94,7 +96,7 @@ export class Source {
   }
 
   get budgetBytes(): number {
-    return budgetOf(this.plan.proposal.channels, this.ram.layout.pages, this.slots);
+    return budgetOf(this.plan.proposal, this.ram.layout.pages, this.slots, this.pool);
   }
 
   get devices(): DeviceProgress[] {
