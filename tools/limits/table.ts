@@ -18,7 +18,12 @@ import { API } from 'typescript/unstable/sync';
 const marks = { from: '<!-- limits: made by tools/limits/table.ts -->', to: '<!-- limits: end -->' };
 
 /** Files that hold bounds and nothing else, and those that hold settings, which can be changed. */
-const sources = ['src/**/limits.ts', 'src/device/settings.ts', 'src/migrate/options.ts'];
+const sources = [
+  'src/**/limits.ts',
+  'src/device/settings.ts',
+  'src/migrate/options.ts',
+  'src/engine/transfer/options.ts',
+];
 
 interface Row {
   readonly name: string;
