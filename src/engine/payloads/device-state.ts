@@ -59,17 +59,17 @@ class DeviceStateSource implements PayloadSource {
   }
 
   write(packet: PacketWriter): void {
-    const { ledger, arena } = this.#slots;
+    const { table, arena } = this.#slots;
     const slot = this.#slot;
     const header = this.#header;
-    header.device = ledger.deviceOf(slot);
-    header.index = ledger.indexOf(slot);
-    header.last = ledger.isLast(slot);
-    header.length = ledger.lengthOf(slot);
+    header.device = table.deviceOf(slot);
+    header.index = table.indexOf(slot);
+    header.last = table.isLast(slot);
+    header.length = table.lengthOf(slot);
     header.encode(packet.header.bytes);
     if (header.length > 0) packet.add(arena, slot * SLOT_BYTES, header.length);
-    const packed = ledger.isPacked(slot) ? PayloadFlag.zstdFrame : 0;
-    const again = ledger.isAgain(slot) ? PayloadFlag.again : 0;
+    const packed = table.isPacked(slot) ? PayloadFlag.zstdFrame : 0;
+    const again = table.isAgain(slot) ? PayloadFlag.again : 0;
     packet.send(PayloadFlag.deviceState | packed | again, DEVICE_HEADER);
     this.#slots.wrote(slot);
   }

@@ -6,28 +6,34 @@ import { DROP, NO_ROOM, ReceiveLedger } from './receive-ledger.ts';
 import type { ReceiveSlotsStart } from './receive-slots.ts';
 import { SendLedger } from './send-ledger.ts';
 import type { SendSlotsStart } from './send-slots.ts';
+import type { SendTable } from './send-table.ts';
 import { SpillFile } from './spill-file.ts';
 
 /** A sender's slots, as a channel's thread has them. */
 export class SendingChannel {
   readonly arena: ArenaView;
-  readonly ledger: SendLedger;
+  readonly #ledger: SendLedger;
   readonly #lock: Lock;
   readonly #channel: number;
 
   constructor(start: SendSlotsStart, channel: number) {
     this.arena = viewArena(start.arena);
-    this.ledger = new SendLedger(start.ledger);
-    this.#lock = new Lock(this.ledger.words, 0);
+    this.#ledger = new SendLedger(start.ledger);
+    this.#lock = new Lock(this.#ledger.words, 0);
     this.#channel = channel;
   }
 
-  /** The next slot to send, or -1. Its facts are the ledger's; it stays as it is until `wrote`. */
+  /** What is in each slot. */
+  get table(): SendTable {
+    return this.#ledger.table;
+  }
+
+  /** The next slot to send, or -1. What is in it stays as it is until `wrote`. */
   take(): number {
-    if (!this.ledger.mayTake) return -1;
+    if (!this.#ledger.table.hasPosted) return -1;
     this.#lock.acquire();
     try {
-      return this.ledger.take(this.#channel);
+      return this.#ledger.take(this.#channel);
     } finally {
       this.#lock.release();
     }
@@ -37,7 +43,7 @@ export class SendingChannel {
   wrote(slot: number): void {
     this.#lock.acquire();
     try {
-      this.ledger.wrote(slot);
+      this.#ledger.wrote(slot);
     } finally {
       this.#lock.release();
     }

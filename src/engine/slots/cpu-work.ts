@@ -75,14 +75,14 @@ class Packing implements Chore {
   readonly ledger: SendLedger;
   readonly #lock: Lock;
   readonly #arena: ArenaPlace;
-  readonly #bell: SharedArrayBuffer;
+  readonly #bell: Int32Array<SharedArrayBuffer>;
   readonly #tools: Tools;
 
   constructor(start: SendSlotsStart, tools: Tools) {
     this.ledger = new SendLedger(start.ledger);
     this.#lock = new Lock(this.ledger.words, 0);
     this.#arena = start.arena;
-    this.#bell = start.bell;
+    this.#bell = new Int32Array(start.bell);
     this.#tools = tools;
   }
 
@@ -94,10 +94,10 @@ class Packing implements Chore {
   work(slot: number): void {
     const at = this.#arena.address + slot * SLOT_BYTES;
     const { frames, scratch } = this.#tools;
-    const length = this.ledger.lengthOf(slot);
+    const length = this.ledger.table.lengthOf(slot);
     const packed = frames.compress(at, length, scratch, length - 1);
     if (packed >= 0) copyMemory(at, scratch, packed);
-    this.#lock.holding(() => this.ledger.packed(slot, packed < 0 ? length : packed, packed >= 0));
+    this.#lock.holding(() => this.ledger.packed(slot, packed < 0 ? undefined : packed));
     ringBell(this.#bell);
   }
 }

@@ -1,55 +1,33 @@
 import { SlotError } from './errors.ts';
 import { MAX_INDEX } from './limits.ts';
 import { LOCK_WORDS } from './lock.ts';
+import { SendState, SendTable } from './send-table.ts';
 import { shareFor } from './shares.ts';
 import { addWide, wide } from './wide.ts';
-
-/**
- * What becomes of a slot: `free → filling → posted → taken → sent → free`, and `taken`, `sent` → `posted` when its channel
- * broke. Where buffers are compressed, `filling → raw → packing → posted`.
- */
-export const SendState = { free: 0, filling: 1, posted: 2, taken: 3, sent: 4, raw: 5, packing: 6 } as const;
 
 // Words of the whole
 const CANCELLED = LOCK_WORDS;
 const CHANGED = LOCK_WORDS + 1;
 const DEVICES = LOCK_WORDS + 2;
-const SLOTS = LOCK_WORDS + 3;
-const PER_DEVICE = LOCK_WORDS + 4;
-const KEEP = LOCK_WORDS + 5;
-const FREE = LOCK_WORDS + 6;
-const TURN = LOCK_WORDS + 7;
-const READY = LOCK_WORDS + 8;
-const PACK = LOCK_WORDS + 9;
-const WORK = LOCK_WORDS + 10;
-const HEADER = LOCK_WORDS + 11;
+const PER_DEVICE = LOCK_WORDS + 3;
+const KEEP = LOCK_WORDS + 4;
+const TURN = LOCK_WORDS + 5;
+const PACK = LOCK_WORDS + 6;
+const WORK = LOCK_WORDS + 7;
+const TABLE = LOCK_WORDS + 8;
+const HEADER = TABLE + SendTable.HEADER_WORDS;
 
 // Words of a device. Indices are counts of 32 bits: "the first index that is not".
 const NEXT = 0;
 const ALLOWED = 1;
 const RECEIVED = 2;
-const HELD = 3;
-const NEED = 4;
-const HEAD = 5;
-const ENDED = 6;
-const ABORTED = 7;
-const ROOM = 8;
-const WRITTEN = 9;
-const BYTES = 10;
-const DEVICE_WORDS = 12;
-
-// Words of a slot
-const STATE = 0;
-const DEVICE = 1;
-const INDEX = 2;
-const LENGTH = 3;
-const LAST = 4;
-const AGAIN = 5;
-const CHANNEL = 6;
-const CHAIN = 7;
-const PACKED = 8;
-const WHOLE = 9;
-const SLOT_WORDS = 10;
+const NEED = 3;
+const ENDED = 4;
+const ABORTED = 5;
+const ROOM = 6;
+const WRITTEN = 7;
+const BYTES = 8;
+const DEVICE_WORDS = 10;
 
 /** No limit to what a device may send. */
 const UNLIMITED = MAX_INDEX + 1;
@@ -90,29 +68,32 @@ export interface SendDevice {
  */
 export class SendLedger {
   readonly words: Int32Array<SharedArrayBuffer>;
+  /** What is in each slot. */
+  readonly table: SendTable;
 
-  /** The words of an empty ledger. */
+  /** An empty ledger. */
   static create(options: SendLedgerOptions): SendLedger {
-    const { devices, slots, perDevice, credits, keep, pack } = options;
-    const size = HEADER + devices * DEVICE_WORDS + slots * SLOT_WORDS;
-    const ledger = new SendLedger(new SharedArrayBuffer(size * 4));
-    const { words } = ledger;
+    const { devices, perDevice, credits, keep, pack } = options;
+    const size = HEADER + devices * DEVICE_WORDS + SendTable.wordsFor(options);
+    const words = new Int32Array(new SharedArrayBuffer(size * 4));
     words[DEVICES] = devices;
-    words[SLOTS] = slots;
     words[PER_DEVICE] = perDevice;
     words[KEEP] = keep ? 1 : 0;
     words[PACK] = pack ? 1 : 0;
+    SendTable.prepare(words, TABLE, options);
+    const ledger = new SendLedger(words.buffer);
     for (let d = 0; d < devices; d++) {
       words[ledger.#device(d) + ALLOWED] = credits ? 0 : UNLIMITED | 0;
       words[ledger.#device(d) + NEED] = -1;
     }
-    ledger.#chainFree();
+    ledger.table.mend();
     return ledger;
   }
 
   /** The ledger whose words are in `shared`. */
   constructor(shared: SharedArrayBuffer) {
     this.words = new Int32Array(shared);
+    this.table = new SendTable(this.words, TABLE, HEADER + this.words[DEVICES]! * DEVICE_WORDS);
   }
 
   get devices(): number {
@@ -120,7 +101,7 @@ export class SendLedger {
   }
 
   get slots(): number {
-    return this.words[SLOTS]!;
+    return this.table.slots;
   }
 
   /** Word that changes, and is notified, when `device` may have another slot or has been aborted. */
@@ -146,49 +127,30 @@ export class SendLedger {
     return this.isCancelled || Atomics.load(this.words, this.#device(device) + ABORTED) === 1;
   }
 
-  /** Whether there may be something to take: seen without the lock. */
-  get mayTake(): boolean {
-    return Atomics.load(this.words, READY) > 0;
-  }
-
   // What a device does
 
   /** A slot for the device to fill; -1 where it has as many as it may have. Throws `ERR_SLOT_ENDED` after the last one. */
   reserve(device: number): number {
-    const at = this.#device(device);
     this.#refuseEnded(device);
-    if (this.words[at + HELD]! >= this.#share()) return -1;
-    const slot = this.words[FREE]! - 1;
-    if (slot < 0) return -1;
-    const words = this.#slot(slot);
-    this.words[FREE] = this.words[words + CHAIN]!;
-    this.words[at + HELD]!++;
-    this.words[words + DEVICE] = device;
-    this.words[words + STATE] = SendState.filling;
-    return slot;
+    return this.table.held(device) < this.#share() ? this.table.takeFree(device) : -1;
   }
 
   /** A filled slot is the device's next buffer. Throws `ERR_SLOT_ENDED` after the last one. */
   post(slot: number, length: number, last: boolean): void {
-    const words = this.#slot(slot);
-    const device = this.words[words + DEVICE]!;
+    const { table, words } = this;
+    const device = table.deviceOf(slot);
     const at = this.#device(device);
     this.#refuseEnded(device);
-    const index = this.words[at + NEXT]! >>> 0;
-    this.words[words + INDEX] = index;
-    this.words[words + LENGTH] = length;
-    this.words[words + LAST] = last ? 1 : 0;
-    this.words[words + WHOLE] = length;
-    this.words[words + PACKED] = 0;
-    this.words[words + AGAIN] = 0;
-    const isRaw = this.words[PACK] === 1 && length > 0;
-    this.words[words + STATE] = isRaw ? SendState.raw : SendState.posted;
-    this.words[at + NEXT] = (index + 1) | 0;
-    if (last) this.words[at + ENDED] = 1;
-    if (isRaw) this.#signal(WORK, 1);
-    else this.#enqueue(slot);
+    const index = words[at + NEXT]! >>> 0;
+    table.describe(slot, index, length, last);
+    words[at + NEXT] = (index + 1) | 0;
+    if (last) words[at + ENDED] = 1;
+    if (words[PACK] === 1 && length > 0) {
+      table.setState(slot, SendState.raw);
+      this.#signal(WORK, 1);
+    } else table.post(slot);
     this.#fitNeed(device);
-    this.#change();
+    this.#signal(CHANGED);
   }
 
   // What compresses does
@@ -198,43 +160,36 @@ export class SendLedger {
     let best = -1;
     let bestAhead = 0;
     for (let slot = 0; slot < this.slots; slot++) {
-      if (this.stateOf(slot) !== SendState.raw) continue;
-      const ahead = this.indexOf(slot) - (this.words[this.#device(this.deviceOf(slot)) + RECEIVED]! >>> 0);
+      if (this.table.stateOf(slot) !== SendState.raw) continue;
+      const ahead = this.table.indexOf(slot) - this.#received(this.table.deviceOf(slot));
       if (best >= 0 && ahead >= bestAhead) continue;
       best = slot;
       bestAhead = ahead;
     }
-    if (best >= 0) this.words[this.#slot(best) + STATE] = SendState.packing;
+    if (best >= 0) this.table.setState(best, SendState.packing);
     return best;
   }
 
-  /** A slot that was raw holds `length` bytes now, compressed or as they were. */
-  packed(slot: number, length: number, compressed: boolean): void {
-    const words = this.#slot(slot);
-    this.words[words + LENGTH] = length;
-    this.words[words + PACKED] = compressed ? 1 : 0;
-    this.words[words + STATE] = SendState.posted;
-    this.#enqueue(slot);
-    this.#change();
+  /** A slot that was raw can be sent: compressed to `length` bytes, or as it was. */
+  packed(slot: number, length: number | undefined): void {
+    if (length !== undefined) this.table.setPacked(slot, length);
+    this.table.post(slot);
+    this.#signal(CHANGED);
   }
 
   // What a channel does
 
   /** The oldest posted slot of the device whose turn it is, within what it may send; -1 where there is none. */
   take(channel: number): number {
-    const devices = this.devices;
+    const { table, words, devices } = this;
     for (let i = 0; i < devices; i++) {
-      const device = (this.words[TURN]! + i) % devices;
+      const device = (words[TURN]! + i) % devices;
       const at = this.#device(device);
-      const slot = this.words[at + HEAD]! - 1;
-      if (slot < 0 || this.words[at + ABORTED] === 1) continue;
-      const words = this.#slot(slot);
-      if (this.words[words + INDEX]! >>> 0 >= this.words[at + ALLOWED]! >>> 0) continue;
-      this.words[at + HEAD] = this.words[words + CHAIN]!;
-      this.words[words + CHANNEL] = channel;
-      this.words[words + STATE] = SendState.taken;
-      this.words[TURN] = (device + 1) % devices;
-      Atomics.sub(this.words, READY, 1);
+      const slot = table.firstPosted(device);
+      if (slot < 0 || words[at + ABORTED] === 1) continue;
+      if (table.indexOf(slot) >= words[at + ALLOWED]! >>> 0) continue;
+      table.takeFirst(device, channel);
+      words[TURN] = (device + 1) % devices;
       return slot;
     }
     return -1;
@@ -242,39 +197,12 @@ export class SendLedger {
 
   /** A slot that was taken has been written. */
   wrote(slot: number): void {
-    const words = this.#slot(slot);
-    const at = this.#device(this.words[words + DEVICE]!);
+    const at = this.#device(this.table.deviceOf(slot));
     this.words[at + WRITTEN]!++;
-    addWide(this.words, at + BYTES, this.words[words + WHOLE]!);
-    this.words[words + STATE] = SendState.sent;
+    addWide(this.words, at + BYTES, this.table.wholeLengthOf(slot));
+    this.table.setState(slot, SendState.sent);
     if (this.words[KEEP] === 0 || this.#isReceived(slot)) this.#free(slot);
-    this.#change();
-  }
-
-  deviceOf(slot: number): number {
-    return this.words[this.#slot(slot) + DEVICE]!;
-  }
-
-  indexOf(slot: number): number {
-    return this.words[this.#slot(slot) + INDEX]! >>> 0;
-  }
-
-  lengthOf(slot: number): number {
-    return this.words[this.#slot(slot) + LENGTH]!;
-  }
-
-  isLast(slot: number): boolean {
-    return this.words[this.#slot(slot) + LAST] === 1;
-  }
-
-  /** Whether what it holds is compressed. */
-  isPacked(slot: number): boolean {
-    return this.words[this.#slot(slot) + PACKED] === 1;
-  }
-
-  /** Whether it was sent before on a channel that broke. */
-  isAgain(slot: number): boolean {
-    return this.words[this.#slot(slot) + AGAIN] === 1;
+    this.#signal(CHANGED);
   }
 
   // What the main side does
@@ -290,15 +218,13 @@ export class SendLedger {
 
   /** All buffers of the device up to `upTo` have arrived: their slots are free again. */
   received(device: number, upTo: number): void {
-    const at = this.#device(device);
-    if (upTo + 1 <= this.words[at + RECEIVED]! >>> 0) return;
-    this.words[at + RECEIVED] = (upTo + 1) | 0;
-    for (let slot = 0; slot < this.slots; slot++) {
-      const words = this.#slot(slot);
-      if (this.words[words + STATE] !== SendState.sent || this.words[words + DEVICE] !== device) continue;
-      if (this.#isReceived(slot)) this.#free(slot);
-    }
-    this.#change();
+    const { table } = this;
+    if (upTo + 1 <= this.#received(device)) return;
+    this.words[this.#device(device) + RECEIVED] = (upTo + 1) | 0;
+    for (let slot = 0; slot < this.slots; slot++)
+      if (table.stateOf(slot) === SendState.sent && table.deviceOf(slot) === device && this.#isReceived(slot))
+        this.#free(slot);
+    this.#signal(CHANGED);
   }
 
   /**
@@ -306,22 +232,21 @@ export class SendLedger {
    * posted again. Returns how many.
    */
   lostBy(channel: number): number {
+    const { table } = this;
     let lost = 0;
     for (let slot = 0; slot < this.slots; slot++) {
-      const words = this.#slot(slot);
-      const state = this.words[words + STATE];
-      if (this.words[words + CHANNEL] !== channel) continue;
+      const state = table.stateOf(slot);
       if (state !== SendState.taken && state !== SendState.sent) continue;
+      if (table.channelOf(slot) !== channel) continue;
       if (this.#isReceived(slot)) {
         this.#free(slot);
         continue;
       }
-      this.words[words + AGAIN] = 1;
-      this.words[words + STATE] = SendState.posted;
-      this.#enqueue(slot);
+      table.setAgain(slot);
+      table.post(slot);
       lost++;
     }
-    this.#change();
+    this.#signal(CHANGED);
     return lost;
   }
 
@@ -331,14 +256,14 @@ export class SendLedger {
     Atomics.store(this.words, at + ABORTED, 1);
     this.#fitNeed(device);
     this.#signal(at + ROOM);
-    this.#change();
+    this.#signal(CHANGED);
   }
 
   cancel(): void {
     Atomics.store(this.words, CANCELLED, 1);
     for (let d = 0; d < this.devices; d++) this.#signal(this.roomWord(d));
     this.#signal(WORK);
-    this.#change();
+    this.#signal(CHANGED);
   }
 
   device(device: number): SendDevice {
@@ -346,42 +271,30 @@ export class SendLedger {
     return {
       posted: this.words[at + NEXT]! >>> 0,
       allowed: this.words[at + ALLOWED]! >>> 0,
-      received: this.words[at + RECEIVED]! >>> 0,
+      received: this.#received(device),
       written: this.words[at + WRITTEN]! >>> 0,
       bytes: wide(this.words, at + BYTES),
-      held: this.words[at + HELD]!,
+      held: this.table.held(device),
       ended: this.words[at + ENDED] === 1,
     };
   }
 
-  stateOf(slot: number): number {
-    return this.words[this.#slot(slot) + STATE]!;
-  }
-
   /** A thread died while it changed something: everything that follows from the states of slots is made anew. */
   mend(): void {
-    for (let d = 0; d < this.devices; d++) {
-      this.words[this.#device(d) + HELD] = 0;
-      this.words[this.#device(d) + HEAD] = 0;
-    }
-    Atomics.store(this.words, READY, 0);
+    const { table, words } = this;
+    table.mend();
     for (let slot = 0; slot < this.slots; slot++) {
-      const words = this.#slot(slot);
-      const state = this.words[words + STATE];
-      if (state === SendState.free) continue;
-      const at = this.#device(this.words[words + DEVICE]!);
-      this.words[at + HELD]!++;
-      if (state === SendState.filling) continue;
-      this.words[at + NEXT] = Math.max(this.words[at + NEXT]! >>> 0, this.indexOf(slot) + 1) | 0;
-      if (this.isLast(slot)) this.words[at + ENDED] = 1;
-      if (state === SendState.posted) this.#enqueue(slot);
+      const state = table.stateOf(slot);
+      if (state === SendState.free || state === SendState.filling) continue;
+      const at = this.#device(table.deviceOf(slot));
+      words[at + NEXT] = Math.max(words[at + NEXT]! >>> 0, table.indexOf(slot) + 1) | 0;
+      if (table.isLast(slot)) words[at + ENDED] = 1;
     }
-    this.#chainFree();
     for (let d = 0; d < this.devices; d++) {
       this.#fitNeed(d);
       this.#signal(this.roomWord(d));
     }
-    this.#change();
+    this.#signal(CHANGED);
   }
 
   #refuseEnded(device: number): void {
@@ -391,34 +304,20 @@ export class SendLedger {
       throw new SlotError('ERR_SLOT_ENDED', `No buffer can follow buffer ${next - 1} of device ${device}`);
   }
 
+  /** The first index of the device that is not known to have arrived. */
+  #received(device: number): number {
+    return this.words[this.#device(device) + RECEIVED]! >>> 0;
+  }
+
   #isReceived(slot: number): boolean {
-    const at = this.#device(this.deviceOf(slot));
-    return this.indexOf(slot) < this.words[at + RECEIVED]! >>> 0;
+    return this.table.indexOf(slot) < this.#received(this.table.deviceOf(slot));
   }
 
   #free(slot: number): void {
-    const words = this.#slot(slot);
-    const device = this.words[words + DEVICE]!;
-    const at = this.#device(device);
-    this.words[words + STATE] = SendState.free;
-    this.words[words + CHAIN] = this.words[FREE]!;
-    this.words[FREE] = slot + 1;
-    this.words[at + HELD]!--;
+    const device = this.table.deviceOf(slot);
+    this.table.free(slot);
     this.#fitNeed(device);
-    this.#signal(at + ROOM);
-  }
-
-  /** Put a posted slot among those of its device, in the order of their indices. */
-  #enqueue(slot: number): void {
-    const index = this.indexOf(slot);
-    let link = this.#device(this.deviceOf(slot)) + HEAD;
-    for (let next = this.words[link]! - 1; next >= 0 && this.indexOf(next) < index; ) {
-      link = this.#slot(next) + CHAIN;
-      next = this.words[link]! - 1;
-    }
-    this.words[this.#slot(slot) + CHAIN] = this.words[link]!;
-    this.words[link] = slot + 1;
-    Atomics.add(this.words, READY, 1);
+    this.#signal(this.roomWord(device));
   }
 
   /** A device that posts nothing more needs no more slots than it has: the others may have what it leaves. */
@@ -426,27 +325,15 @@ export class SendLedger {
     const at = this.#device(device);
     if (this.words[at + ENDED] === 0 && this.words[at + ABORTED] === 0) return;
     const before = this.#share();
-    this.words[at + NEED] = this.words[at + HELD]!;
+    this.words[at + NEED] = this.table.held(device);
     if (this.#share() > before)
       for (let d = 0; d < this.devices; d++) if (d !== device) this.#signal(this.roomWord(d));
   }
 
+  /** Slots that a device may have now. */
   #share(): number {
     const needs = HEADER + NEED;
     return shareFor(this.words, needs, DEVICE_WORDS, this.devices, this.slots, this.words[PER_DEVICE]!);
-  }
-
-  #chainFree(): void {
-    this.words[FREE] = 0;
-    for (let slot = this.slots - 1; slot >= 0; slot--) {
-      if (this.stateOf(slot) !== SendState.free) continue;
-      this.words[this.#slot(slot) + CHAIN] = this.words[FREE]!;
-      this.words[FREE] = slot + 1;
-    }
-  }
-
-  #change(): void {
-    this.#signal(CHANGED);
   }
 
   #signal(word: number, waiters = Number.POSITIVE_INFINITY): void {
@@ -456,9 +343,5 @@ export class SendLedger {
 
   #device(device: number): number {
     return HEADER + device * DEVICE_WORDS;
-  }
-
-  #slot(slot: number): number {
-    return HEADER + this.devices * DEVICE_WORDS + slot * SLOT_WORDS;
   }
 }

@@ -42,6 +42,7 @@ export class SendSlots implements Disposable {
   readonly #arena: Arena;
   readonly #ledger: SendLedger;
   readonly #lock: Lock;
+  readonly #bell: Int32Array<SharedArrayBuffer>;
 
   /** Throws `ERR_SLOT_LIMITS`. */
   constructor(options: SendSlotsOptions) {
@@ -56,6 +57,7 @@ export class SendSlots implements Disposable {
       pack: compressed,
     });
     this.#lock = new Lock(this.#ledger.words, 0);
+    this.#bell = new Int32Array(bell);
     this.start = { ledger: this.#ledger.words.buffer, arena: this.#arena.place, devices, bell };
   }
 
@@ -82,7 +84,7 @@ export class SendSlots implements Disposable {
 
   /** The peer takes buffers of the device up to the index `highest`; it never takes this back. */
   setCredit(device: number, highest: number): void {
-    if (this.#lock.holding(() => this.#ledger.allow(device, highest))) ringBell(this.start.bell);
+    if (this.#lock.holding(() => this.#ledger.allow(device, highest))) ringBell(this.#bell);
   }
 
   /** The peer has all buffers of the device up to the index `upTo`. */
@@ -96,7 +98,7 @@ export class SendSlots implements Disposable {
    */
   lostBy(channel: number): number {
     const lost = this.#lock.holding(() => this.#ledger.lostBy(channel));
-    if (lost > 0) ringBell(this.start.bell);
+    if (lost > 0) ringBell(this.#bell);
     return lost;
   }
 

@@ -14,7 +14,7 @@ export class SlotSink {
   readonly #ledger: SendLedger;
   readonly #lock: Lock;
   readonly #arena: ArenaView;
-  readonly #bell: SharedArrayBuffer;
+  readonly #bell: Int32Array<SharedArrayBuffer>;
   readonly #device: number;
   readonly #title: string;
   readonly #within: number;
@@ -27,7 +27,7 @@ export class SlotSink {
     this.#ledger = new SendLedger(slots.ledger);
     this.#lock = new Lock(this.#ledger.words, 0);
     this.#arena = viewArena(slots.arena);
-    this.#bell = slots.bell;
+    this.#bell = new Int32Array(slots.bell);
     this.#device = device;
     this.#title = deviceTitle(slots.devices[device]!);
     this.#within = within;

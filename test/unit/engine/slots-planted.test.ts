@@ -45,7 +45,7 @@ const faults: readonly (readonly [
   [
     'buffers sent beyond the credit',
     'send-ledger',
-    'if (this.words[words + INDEX]! >>> 0 >= this.words[at + ALLOWED]! >>> 0) continue;',
+    'if (table.indexOf(slot) >= words[at + ALLOWED]! >>> 0) continue;',
     '',
     'slots-send',
     /keep to credits/,

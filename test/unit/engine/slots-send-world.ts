@@ -132,7 +132,7 @@ export class SendWorld {
     }
     if (this.#packing.length === 0) return false;
     const [slot] = this.#packing.splice(this.#chance.below(this.#packing.length), 1);
-    this.ledger.packed(slot!, 5, true);
+    this.ledger.packed(slot!, 5);
     return true;
   }
 
@@ -148,10 +148,13 @@ export class SendWorld {
     const got = this.ledger.take(channel);
     if (got < 0) return false;
     const buffer = this.#slots.get(got)!;
-    assert.deepEqual([this.ledger.deviceOf(got), this.ledger.indexOf(got)], [buffer.device, buffer.index]);
-    assert.equal(this.ledger.isLast(got), buffer.index + 1 === this.#options.totals[buffer.device]);
+    assert.deepEqual(
+      [this.ledger.table.deviceOf(got), this.ledger.table.indexOf(got)],
+      [buffer.device, buffer.index],
+    );
+    assert.equal(this.ledger.table.isLast(got), buffer.index + 1 === this.#options.totals[buffer.device]);
     assert.ok(buffer.index < this.ledger.device(buffer.device).allowed, 'sent beyond the credit');
-    assert.equal(this.ledger.isPacked(got), this.#options.pack);
+    assert.equal(this.ledger.table.isPacked(got), this.#options.pack);
     assert.ok(!this.#writing.includes(got), 'two channels write the same slot');
     this.#writing[channel] = got;
     return true;
@@ -190,7 +193,7 @@ export class SendWorld {
   /** What the ledger let go of may be gone: everything else it must have kept. */
   #sweep(): void {
     for (const [slot, { device, index }] of this.#slots) {
-      if (this.ledger.stateOf(slot) !== 0) continue;
+      if (this.ledger.table.stateOf(slot) !== 0) continue;
       const isSafe = index < this.ledger.device(device).received;
       assert.ok(isSafe || !this.#options.keep, `buffer ${index} of device ${device} was let go of`);
       this.#slots.delete(slot);
