@@ -98,6 +98,7 @@ export { removeStaleSocket } from './socket-path.ts';
 export {
   acceptTcp,
   connectTcp,
+  discardReceived,
   listenTcp,
   localAddress,
   receiveNow,

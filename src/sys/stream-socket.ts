@@ -214,6 +214,11 @@ export function receiveNow(fd: Fd, into: Uint8Array, { peek = false }: { peek?: 
   return count;
 }
 
+/** Throw away what is there to be received. */
+export function discardReceived(fd: Descriptor): void {
+  while (sockets.recv(fd.number, scratch.bounceAddress, BOUNCE_LENGTH, MSG_DONTWAIT) > 0);
+}
+
 /** Send as much of `bytes` as goes without waiting: how many, or `WOULD_BLOCK`. */
 export function sendNow(fd: Fd, bytes: Uint8Array): number {
   const length = Math.min(bytes.length, BOUNCE_LENGTH);

@@ -28,6 +28,7 @@ export class ChannelThread {
   readonly #gone = Promise.withResolvers<void>();
   #last: ChannelMessage | undefined;
   #failure: Error | undefined;
+  #stopped: Promise<void> | undefined;
 
   /** Start the thread; `connection` is taken over. `changed` is called whenever it has come further. */
   constructor(
@@ -74,22 +75,40 @@ export class ChannelThread {
     return failure;
   }
 
-  /** Resolves when the thread is gone and the connection closed. It must have been told to end. */
-  async stop(): Promise<void> {
+  /** Have the thread end, which has been told to. Resolves when it is gone and the connection closed, or given up. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
     this.unblock();
-    // What a call that does not return was lent stays as it is: a thread that was ended by force gives nothing back
     const force = setTimeout(() => {
       this.#failure ??= this.#failed(`its thread did not end within ${this.#endMs} ms`);
-      void this.#worker.terminate().catch(() => undefined);
+      this.#worker.terminate().catch((error: unknown) => this.#giveUp(error));
     }, this.#endMs);
+    const giveUp = setTimeout(() => this.#giveUp(), 2 * this.#endMs);
     try {
       await this.#gone.promise;
     } finally {
       clearTimeout(force);
+      clearTimeout(giveUp);
     }
   }
 
+  /** The thread is in a call that does not return. What it was lent stays as it is: nothing may use it again. */
+  #giveUp(cause?: unknown): void {
+    if (this.state !== 'running') return;
+    this.#failure = this.#failed('its thread is in a call that does not return', cause);
+    this.state = 'stopped';
+    this.#connection.fd.release();
+    this.#worker.unref();
+    this.#gone.resolve();
+    this.#changed();
+  }
+
   async #settle(): Promise<void> {
+    if (this.state !== 'running') return;
     const last = this.#last;
     try {
       if (last?.kind === 'failed') throw this.#revived(last);

@@ -1,3 +1,4 @@
+import { asError } from '../../errors.ts';
 import { Bell } from './bell.ts';
 import { ChannelThread } from './channel-handle.ts';
 import type { Connection } from './connection.ts';
@@ -169,6 +170,7 @@ export class Channels implements AsyncDisposable {
       kinds,
       packetMs = PACKET_WITHIN,
       idleMs = IDLE_WITHIN,
+      endMs = END_WITHIN,
     } = this.#options;
     const facts = {
       id,
@@ -179,7 +181,7 @@ export class Channels implements AsyncDisposable {
       control: this.#control.shared,
       bell: this.bell.shared,
     };
-    const deadlines = { packetMs, idleMs, endMs: END_WITHIN };
+    const deadlines = { packetMs, idleMs, endMs };
     this.#threads[id] = new ChannelThread(facts, connection, deadlines, () => this.#look());
     this.#control.report();
   }
@@ -229,7 +231,7 @@ export class Channels implements AsyncDisposable {
   #stopAll(): void {
     this.#control.abort();
     this.bell.ring();
-    for (const thread of this.#threads) thread.unblock();
+    for (const thread of this.#threads) thread.stop().catch((error: unknown) => this.abort(asError(error)));
   }
 
   #whyNot(id: number): string {

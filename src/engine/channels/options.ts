@@ -18,7 +18,10 @@ export interface ChannelsOptions {
   readonly resumable?: boolean;
   /** Hears of each channel that ended badly; where it may be replaced, also of one that ended before `finish` was called. */
   readonly onFailure?: (id: number, error: Error) => void;
-  /** Milliseconds that a packet may take once it began, and that a receiving channel waits for the next. */
+  /** Milliseconds that a packet may take once it began. */
   readonly packetMs?: number;
+  /** Milliseconds that a receiving channel waits for the next packet; no less than for one. */
   readonly idleMs?: number;
+  /** Milliseconds that a thread which was told to end may take. Then it is ended by force, or given up. */
+  readonly endMs?: number;
 }

@@ -1,4 +1,5 @@
 import {
+  discardReceived,
   Errno,
   errnoName,
   type Mapping,
@@ -85,7 +86,10 @@ class TlsTransport implements Transport {
 
   end(): number {
     this.#session.bye();
-    return endOfSocket(this.#fd);
+    const result = endOfSocket(this.#fd);
+    // What the session left unread, such as tickets to resume it, would have the kernel take back what was sent
+    discardReceived({ number: this.#fd, name: 'channel' });
+    return result;
   }
 
   describe(errno: number): string {

@@ -8,14 +8,27 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { ChannelControl } from '../../../src/engine/channels/control.ts';
-import { type ChannelFacts, type KindStart, socketConnection } from '../../../src/engine/channels/index.ts';
+import {
+  type ChannelFacts,
+  Channels,
+  type KindStart,
+  socketConnection,
+} from '../../../src/engine/channels/index.ts';
 import { ChannelPacketReader } from '../../../src/engine/channels/packet-reader.ts';
 import { receiveAll } from '../../../src/engine/channels/receive-loop.ts';
 import { disposeAll, loadKinds } from '../../../src/engine/channels/registry.ts';
 import { ChannelStream } from '../../../src/engine/channels/stream.ts';
-import { createSocketPair, type Fd, liveResources, shutdownSocket } from '../../../src/sys/index.ts';
+import {
+  createPipe,
+  createSocketPair,
+  Fd,
+  liveResources,
+  shutdownSocket,
+  writeFrom,
+} from '../../../src/sys/index.ts';
 import { endOf, readAll, sendAll } from '../../support/engine/channel-ends.ts';
 import { barrierPacket, checksummed, Parcels, parcelPacket } from '../../support/engine/parcels.ts';
+import type { StuckStart } from '../../support/engine/stuck-kind.ts';
 
 const patience = { deadline: 10_000 };
 const plain = { extended: false, checksum: false };
@@ -261,6 +274,51 @@ test('abort ends channels that are blocked in a read, in a write, on the bell an
     await assert.rejects(channels.barrierWritten(99, patience), reason);
     closeEach(far);
   }
+});
+
+test('a thread that a kind does not give back is ended by force, and named', async () => {
+  const parcels = new Parcels({ producers: 1 });
+  const failed: string[] = [];
+  const { channels, far } = await endOf('receive', 2, {
+    ...plain,
+    kinds: [parcels.kind],
+    endMs: 200,
+    onFailure: (_id, { message }) => failed.push(message),
+  });
+  await using _channels = channels;
+  parcels.hold();
+  sendAll(far[1]!, two);
+  await parcels.held();
+  const reason = new Error('enough');
+  channels.abort(reason);
+  await assert.rejects(channels.ended, reason);
+  assert.deepEqual(failed, ['Channel 1: its thread did not end within 200 ms']);
+  assert.equal(parcels.came, 0);
+  closeEach(far);
+});
+
+test('a thread in a call that does not return is given up, and what it was lent stays as it is', async () => {
+  const pipe = createPipe('never written');
+  const [near, far] = createSocketPair('channel 0');
+  const { number } = near;
+  const start: StuckStart = { fd: pipe.read.number, entered: new SharedArrayBuffer(4) };
+  const failed: string[] = [];
+  const channels = await Channels.start({
+    ...plain,
+    direction: 'receive',
+    connections: [socketConnection(near, 'far end')],
+    kinds: [{ module: new URL('../../support/engine/stuck-kind.ts', import.meta.url).href, start }],
+    endMs: 100,
+    onFailure: (_id, { message }) => failed.push(message),
+  });
+  sendAll(far, two);
+  const { async, value } = Atomics.waitAsync(new Int32Array(start.entered), 0, 0);
+  if (async) await value;
+  await channels[Symbol.asyncDispose]();
+  assert.deepEqual(failed, ['Channel 0: its thread is in a call that does not return']);
+  assert.ok(near.closed);
+  assert.equal(writeFrom(pipe.write, new Uint8Array(1)), 1);
+  closeEach([new Fd(number, 'what was lent'), far, pipe.read, pipe.write]);
 });
 
 test('a program can exit while its channels are blocked', async () => {

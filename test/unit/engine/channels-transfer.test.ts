@@ -40,17 +40,19 @@ interface Passage {
   /** How many parcels each producer offers between two barriers. */
   readonly passes: readonly number[];
   readonly order?: readonly number[];
+  /** Bytes of the longest parcel. */
+  readonly most?: number;
 }
 
 /** One ordered kind that writes barriers, and one that is not ordered. */
-function someKinds() {
-  const parcels = new Parcels();
+function someKinds(most = 5000) {
+  const parcels = new Parcels({ most });
   const letters = new Parcels({ name: 'letters', flag: 0x10, ordered: false, weight: 2, barriers: false });
   return { parcels, letters, kinds: [parcels.kind, letters.kind] };
 }
 
-async function carry({ uri, channels, checksum, passes, order }: Passage): Promise<void> {
-  const { parcels, letters, kinds } = someKinds();
+async function carry({ uri, channels, checksum, passes, order, most }: Passage): Promise<void> {
+  const { parcels, letters, kinds } = someKinds(most);
   const endpoint = parseEndpoint(uri);
   const { extended } = endpoint;
   const secure = endpoint.tls ? tls : undefined;
@@ -118,7 +120,7 @@ const table: readonly Passage[] = [
   { uri: 'tcp:127.0.0.1:0', channels: 4, checksum: false, passes: [20, 0, 5], order: [2, 0, 3, 1] },
   { uri: 'tcp:localhost:0', channels: 1, checksum: false, passes: [0, 5] },
   { uri: `ferry+tcp:${hasIPv6 ? '[::1]' : '127.0.0.1'}:0`, channels: 1, checksum: true, passes: [10] },
-  { uri: 'tls:127.0.0.1:0', channels: 4, checksum: false, passes: [20, 0, 5] },
+  { uri: 'tls:127.0.0.1:0', channels: 4, checksum: false, passes: [20, 0, 5], most: 100_000 },
   { uri: 'ferry+tls:127.0.0.1:0', channels: 1, checksum: true, passes: [4, 4] },
 ];
 
