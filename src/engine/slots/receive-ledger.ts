@@ -1,9 +1,8 @@
-import { BufferError } from './errors.ts';
 import { MAX_INDEX } from './limits.ts';
 import { LOCK_WORDS } from './lock.ts';
 import { PlaceState, Places, type PlaceTable } from './places.ts';
+import { Sequences } from './sequences.ts';
 import { shareFor } from './shares.ts';
-import { addWide, wide } from './wide.ts';
 
 /** What `claim` answers instead of a place: the buffer is here already and is read into nothing. */
 export const DROP = -1;
@@ -23,19 +22,14 @@ const WORK = LOCK_WORDS + 6;
 const PLACES = LOCK_WORDS + 7;
 const HEADER = PLACES + Places.HEADER_WORDS;
 
-// Words of a device. Indices are counts of 32 bits: "the first index that is not".
-const NEXT = 0;
-const RECEIVED = 1;
-const HIGHEST = 2;
-const LAST = 3;
-const CREDIT = 4;
-const NEED = 5;
-const OPENED = 6;
-const STUCK = 7;
-const ABORTED = 8;
-const ARRIVED = 9;
-const BYTES = 10;
-const DEVICE_WORDS = 12;
+// Words of a device, beside those of its sequence. The credit is a count of 32 bits: "the first index that is not".
+const CREDIT = 0;
+const NEED = 1;
+const OPENED = 2;
+const STUCK = 3;
+const ABORTED = 4;
+const ARRIVED = 5;
+const DEVICE_WORDS = 6;
 
 export interface ReceiveLedgerOptions {
   readonly devices: number;
@@ -77,14 +71,14 @@ export interface ReceiveDevice {
  */
 export class ReceiveLedger {
   readonly words: Int32Array<SharedArrayBuffer>;
+  readonly #sequences: Sequences;
   readonly #places: Places;
-  readonly #titles: readonly string[];
 
   /** An empty ledger; `titles` is how devices are called in errors. */
   static create(options: ReceiveLedgerOptions, titles: readonly string[]): ReceiveLedger {
     const { devices, slots, perDevice, credits, spill } = options;
     const table: PlaceTable = { devices, slots, spills: spill.places };
-    const size = HEADER + devices * DEVICE_WORDS + Places.wordsFor(table);
+    const size = HEADER + devices * (DEVICE_WORDS + Sequences.DEVICE_WORDS) + Places.wordsFor(table);
     const words = new Int32Array(new SharedArrayBuffer(size * 4));
     words[DEVICES] = devices;
     words[SLOTS] = slots;
@@ -101,8 +95,9 @@ export class ReceiveLedger {
   /** The ledger whose words are in `shared`. */
   constructor(shared: SharedArrayBuffer, titles: readonly string[]) {
     this.words = new Int32Array(shared);
-    this.#places = new Places(this.words, PLACES, HEADER + this.words[DEVICES]! * DEVICE_WORDS);
-    this.#titles = titles;
+    const sequences = HEADER + this.words[DEVICES]! * DEVICE_WORDS;
+    this.#sequences = new Sequences(this.words, sequences, titles);
+    this.#places = new Places(this.words, PLACES, sequences + this.words[DEVICES]! * Sequences.DEVICE_WORDS);
   }
 
   get devices(): number {
@@ -150,20 +145,18 @@ export class ReceiveLedger {
     last: boolean,
     again: boolean,
   ): number {
-    if (index > MAX_INDEX)
-      throw this.#error('ERR_BUFFER_INDEX', device, `buffer ${index}, the highest is ${MAX_INDEX}`);
     const at = this.#device(device);
     const known = this.#places.find(device, index);
     if (again && known >= 0 && this.#places.stateOf(known) === PlaceState.filling) return WITHHOLD;
-    if (index < this.words[at + NEXT]! >>> 0 || known >= 0) {
+    if (index < this.#sequences.next(device) || known >= 0) {
       if (again) return DROP;
-      throw this.#error('ERR_BUFFER_TWICE', device, `buffer ${index} has come before`);
+      throw this.#sequences.error('ERR_BUFFER_TWICE', device, `buffer ${index} has come before`);
     }
-    this.#refuse(device, index, last);
+    this.#sequences.refuse(device, index, last);
     if (this.words[at + ABORTED] === 1) return DROP;
     if (index < this.words[at + CREDIT]! >>> 0) return this.#places.takeSlot(channel, device, index);
     if (this.words[CREDITS] === 1)
-      throw this.#error(
+      throw this.#sequences.error(
         'ERR_BUFFER_CREDIT',
         device,
         `buffer ${index}, the device may send up to ${(this.words[at + CREDIT]! >>> 0) - 1}`,
@@ -181,18 +174,17 @@ export class ReceiveLedger {
     const device = this.#places.deviceOf(place);
     const index = this.#places.indexOf(place);
     const at = this.#device(device);
-    this.#refuse(device, index, last);
+    this.#sequences.refuse(device, index, last);
     if (this.words[at + ABORTED] === 1) {
       this.abandon(place);
       return;
     }
     this.#places.fill(place, length, packed ? PlaceState.packed : PlaceState.full);
-    if (last) this.words[at + LAST] = (index + 1) | 0;
-    if (index >= this.words[at + HIGHEST]! >>> 0) this.words[at + HIGHEST] = (index + 1) | 0;
+    this.#sequences.came(device, index, last);
     this.#follow(device);
     if (last) this.#grant();
     if (packed) this.#signal(WORK, 1);
-    else if (index === this.words[at + NEXT]! >>> 0) this.#signal(at + ARRIVED);
+    else if (index === this.#sequences.next(device)) this.#signal(at + ARRIVED);
     this.#signal(CHANGED);
   }
 
@@ -210,8 +202,7 @@ export class ReceiveLedger {
     let bestAhead = 0;
     for (let slot = 0; slot < this.slots; slot++) {
       if (this.#places.stateOf(slot) !== PlaceState.packed) continue;
-      const next = this.words[this.#device(this.#places.deviceOf(slot)) + NEXT]! >>> 0;
-      const ahead = this.#places.indexOf(slot) - next;
+      const ahead = this.#places.indexOf(slot) - this.#sequences.next(this.#places.deviceOf(slot));
       if (best >= 0 && ahead >= bestAhead) continue;
       best = slot;
       bestAhead = ahead;
@@ -229,14 +220,14 @@ export class ReceiveLedger {
       return;
     }
     this.#places.fill(slot, length);
-    if (this.#places.indexOf(slot) === this.words[at + NEXT]! >>> 0) this.#signal(at + ARRIVED);
+    if (this.#places.indexOf(slot) === this.#sequences.next(device)) this.#signal(at + ARRIVED);
     this.#signal(CHANGED);
   }
 
   /** Nothing was loaded for as long as a loader may take: those that have something to load count as stuck until they go on. */
   markStuck(): void {
     for (let d = 0; d < this.devices; d++)
-      if (this.#isAtHand(d)) this.words[this.#device(d) + STUCK] = this.words[this.#device(d) + NEXT]! + 1;
+      if (this.nextOf(d) >= 0) this.words[this.#device(d) + STUCK] = (this.#sequences.next(d) + 1) | 0;
   }
 
   // What a device does
@@ -249,14 +240,13 @@ export class ReceiveLedger {
 
   /** Where the device's next buffer is; -1 where it has not come yet. */
   nextOf(device: number): number {
-    const place = this.#places.find(device, this.words[this.#device(device) + NEXT]! >>> 0);
+    const place = this.#places.find(device, this.#sequences.next(device));
     return place >= 0 && this.#places.stateOf(place) === PlaceState.full ? place : -1;
   }
 
   /** Whether all of the device's buffers were loaded. */
   isLoaded(device: number): boolean {
-    const at = this.#device(device);
-    return this.words[at + LAST] !== 0 && this.words[at + NEXT] === this.words[at + LAST];
+    return this.#sequences.isLoaded(device);
   }
 
   /** A slot that the device's next buffer, which is in the spill file, is fetched to; -1 where the device was aborted. */
@@ -272,10 +262,7 @@ export class ReceiveLedger {
 
   /** The device's next buffer, at `place`, has been loaded. */
   loaded(place: number): void {
-    const device = this.#places.deviceOf(place);
-    const at = this.#device(device);
-    this.words[at + NEXT] = (this.words[at + NEXT]! + 1) | 0;
-    addWide(this.words, at + BYTES, this.#places.lengthOf(place));
+    this.#sequences.loaded(this.#places.deviceOf(place), this.#places.lengthOf(place));
     this.#places.free(place);
     this.#grant();
     this.#signal(CHANGED);
@@ -305,7 +292,7 @@ export class ReceiveLedger {
   abort(device: number): void {
     const at = this.#device(device);
     Atomics.store(this.words, at + ABORTED, 1);
-    this.#places.dropFull(device, this.words[at + NEXT]! >>> 0);
+    this.#places.dropFull(device, this.#sequences.next(device));
     this.words[at + NEED] = this.#places.held(device);
     this.#grant();
     this.#signal(at + ARRIVED);
@@ -321,11 +308,11 @@ export class ReceiveLedger {
 
   device(device: number): ReceiveDevice {
     const at = this.#device(device);
-    const total = this.words[at + LAST]! >>> 0;
+    const total = this.#sequences.total(device);
     return {
-      next: this.words[at + NEXT]! >>> 0,
-      bytes: wide(this.words, at + BYTES),
-      received: this.words[at + RECEIVED]! >>> 0,
+      next: this.#sequences.next(device),
+      bytes: this.#sequences.bytes(device),
+      received: this.#sequences.received(device),
       credit: this.words[at + CREDIT]! >>> 0,
       total: total === 0 ? undefined : total,
       held: this.#places.held(device),
@@ -337,8 +324,7 @@ export class ReceiveLedger {
 
   /** A thread died while it changed something: everything that follows from the states of places is made anew. */
   mend(): void {
-    for (let d = 0; d < this.devices; d++)
-      this.#places.dropBelow(d, this.words[this.#device(d) + NEXT]! >>> 0);
+    for (let d = 0; d < this.devices; d++) this.#places.dropBelow(d, this.#sequences.next(d));
     this.#places.mend();
     this.#grant();
     for (let d = 0; d < this.devices; d++) {
@@ -348,60 +334,33 @@ export class ReceiveLedger {
     this.#signal(CHANGED);
   }
 
-  /** What no sender may do: a buffer behind the last one, a second last one, a last one before others. */
-  #refuse(device: number, index: number, last: boolean): void {
-    const at = this.#device(device);
-    const total = this.words[at + LAST]! >>> 0;
-    if (total !== 0 && last)
-      throw this.#error(
-        'ERR_BUFFER_LAST',
-        device,
-        `buffer ${index} is the last one, and so was ${total - 1}`,
-      );
-    if (total !== 0 && index >= total)
-      throw this.#error('ERR_BUFFER_LAST', device, `buffer ${index} comes after the last one, ${total - 1}`);
-    const highest = this.words[at + HIGHEST]! >>> 0;
-    if (last && index < highest)
-      throw this.#error(
-        'ERR_BUFFER_LAST',
-        device,
-        `buffer ${index} is the last one, but ${highest - 1} has come`,
-      );
-  }
-
   /** Whether some device has its next buffer at hand, and a thread that goes on loading: room will come of that. */
   #someoneLoads(): boolean {
     for (let d = 0; d < this.devices; d++) {
       const at = this.#device(d);
-      const stuck = this.words[at + STUCK] === this.words[at + NEXT]! + 1;
-      if (this.words[at + OPENED] === 1 && !stuck && this.#isAtHand(d)) return true;
+      const stuck = this.words[at + STUCK] === ((this.#sequences.next(d) + 1) | 0);
+      if (this.words[at + OPENED] === 1 && !stuck && this.nextOf(d) >= 0) return true;
     }
     return false;
   }
 
-  #isAtHand(device: number): boolean {
-    return this.nextOf(device) >= 0;
-  }
-
   /** Go on counting the buffers that have come without a gap. */
   #follow(device: number): void {
-    const at = this.#device(device);
-    for (;;) {
-      const received = Math.max(this.words[at + RECEIVED]! >>> 0, this.words[at + NEXT]! >>> 0);
-      this.words[at + RECEIVED] = received | 0;
-      const place = this.#places.find(device, received);
-      if (place < 0 || !this.#places.hasArrived(place)) return;
-      this.words[at + RECEIVED] = (received + 1) | 0;
+    let received = Math.max(this.#sequences.received(device), this.#sequences.next(device));
+    for (let place = this.#places.find(device, received); place >= 0; ) {
+      if (!this.#places.hasArrived(place)) break;
+      place = this.#places.find(device, ++received);
     }
+    this.#sequences.setReceived(device, received);
   }
 
   /** Raise credits as far as the shares allow. */
   #grant(): void {
     for (let d = 0; d < this.devices; d++) {
       const at = this.#device(d);
-      const total = this.words[at + LAST]! >>> 0;
+      const total = this.#sequences.total(d);
       if (this.words[at + ABORTED] === 0 && total !== 0)
-        this.words[at + NEED] = Math.min(total - (this.words[at + NEXT]! >>> 0), this.slots);
+        this.words[at + NEED] = Math.min(total - this.#sequences.next(d), this.slots);
     }
     const perDevice = this.words[PER_DEVICE]!;
     const needs = HEADER + NEED;
@@ -409,7 +368,7 @@ export class ReceiveLedger {
     for (let d = 0; d < this.devices; d++) {
       const at = this.#device(d);
       const need = this.words[at + NEED]!;
-      const credit = (this.words[at + NEXT]! >>> 0) + (need < 0 ? share : Math.min(share, need));
+      const credit = this.#sequences.next(d) + (need < 0 ? share : Math.min(share, need));
       if (this.words[at + ABORTED] === 0 && credit > this.words[at + CREDIT]! >>> 0)
         this.words[at + CREDIT] = Math.min(credit, MAX_INDEX + 1) | 0;
     }
@@ -422,9 +381,5 @@ export class ReceiveLedger {
 
   #device(device: number): number {
     return HEADER + device * DEVICE_WORDS;
-  }
-
-  #error(code: BufferError['code'], device: number, message: string): BufferError {
-    return new BufferError(code, this.#titles[device]!, message);
   }
 }

@@ -29,7 +29,7 @@ const faults: readonly (readonly [
   [
     'channels that wait for a loader that is stuck',
     'receive-ledger',
-    'this.words[at + STUCK] === this.words[at + NEXT]! + 1',
+    'this.words[at + STUCK] === ((this.#sequences.next(d) + 1) | 0)',
     'false',
     'slots-receive',
     /let all others finish/,
