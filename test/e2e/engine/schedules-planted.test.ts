@@ -18,3 +18,29 @@ test('a main side that waits for devices before the last barrier is found', asyn
     /it ends in time/,
   );
 });
+
+/** Reads are withheld for a device as long as its next buffer is at hand, though it does not get on. */
+const WITHHELD_FOR_EVER: Fault = {
+  file: 'src/engine/slots/receive-ledger.ts',
+  find: ' && !stuck',
+  replace: '',
+};
+
+test('channels that wait for ever for a device that is stuck are found', async () => {
+  delete process.env.FERRY_SCHEDULE_SEED;
+  const model = new URL('../../unit/engine/schedule-model.test.ts', import.meta.url);
+  await assertTurnsRed(model, WITHHELD_FOR_EVER, /leads to a standstill/);
+});
+
+/** What lies before a barrier is not waited for. */
+const BARRIER_TOO_EARLY: Fault = {
+  file: 'src/engine/channels/turns.ts',
+  find: 'return this.#dry === this.#allDry;',
+  replace: 'return true;',
+};
+
+test('a barrier that overtakes memory is found', async () => {
+  delete process.env.FERRY_SCHEDULE_SEED;
+  const model = new URL('../../unit/engine/schedule-model.test.ts', import.meta.url);
+  await assertTurnsRed(model, BARRIER_TOO_EARLY, /leads to a standstill/);
+});

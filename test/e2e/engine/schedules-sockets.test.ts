@@ -22,7 +22,8 @@ import { attempt, seeds } from './schedules.ts';
 
 /** No schedule may take longer, in milliseconds. */
 const DEADLINE = 40_000;
-const TIMINGS = { ...QUICK, packetMs: 1_500, barrierMs: 4_000, saveMs: 2_500, loadMs: 2_500, endMs: 2_000 };
+/** A channel that stalls is found before a device is blamed for what does not come. */
+const TIMINGS = { ...QUICK, packetMs: 800, barrierMs: 4_000, saveMs: 3_000, loadMs: 3_000, endMs: 2_000 };
 
 const FAULTS = [
   'nothing',
@@ -193,8 +194,9 @@ function judge({ totals, fault, victim, savers, loaders }: Schedule, seen: Seen)
     case 'a loader is stuck':
     case 'a saver is stuck':
       assert.equal(sent.outcome, 'failed', why);
-      assert.match(why, new RegExp(`${names[victim]} could not be (saved|loaded) within 2500 ms`));
-      assert.deepEqual(loaded.toSorted(), others);
+      assert.match(why, new RegExp(`${names[victim]} could not be (saved|loaded) within 3000 ms`));
+      // One that is let go may come to its end, too
+      assert.deepEqual(loaded.filter((name) => name !== names[victim]).sort(), others);
       break;
     case 'a loader dies':
     case 'a saver dies': {
