@@ -52,7 +52,6 @@ for (const [version, name] of [
   ['10.0', 'none none 4'],
   ['10.0', 'none zlib 1'],
   ['11.1', 'none zstd 4'],
-  ['11.1', 'q35 none 4'],
 ] as const)
   test(`what QEMU ${version} wrote, ${name}, arrives whole`, async () => {
     const played = script(version, name);
@@ -60,7 +59,7 @@ for (const [version, name] of [
     using machine = received;
     assert.ok(goldenMemory().equals(machine.memory.bytes('ram')), 'RAM differs');
     assert.equal(machine.neverSent, 0);
-    assert.equal(machine.machine, name.startsWith('q35') ? 'pc-q35-10.0' : 'none');
+    assert.equal(machine.machine, 'none');
     assert.deepEqual(said, [], 'something was said without a return path');
     const bytes = [played.main, ...played.channels].reduce((sum, { length }) => sum + length, 0);
     assert.equal(machine.bytes, bytes - HELLO * played.channels.length);
@@ -72,16 +71,19 @@ test('memory that held something else before holds what arrives', async () => {
   memory.bytes('ram').fill(0xa5);
   memory.fresh = false;
   for (let round = 0; round < 2; round++) {
-    const { received } = await receive(script('11.1', 'none zstd 4'), { memory });
+    const { received } = await receive(SMALL, { memory });
     received[Symbol.dispose]();
     assert.ok(goldenMemory().equals(memory.bytes('ram')), 'RAM differs');
   }
 });
 
-const PLAYED = script('11.1', 'none none 4');
-/** With one channel, for what is wrong in the main stream alone. */
+const FOUR = script('11.1', 'none none 4');
+const ONE = script('11.1', 'none none 1');
+/** The shortest. */
 const SMALL = script('11.1', 'none zstd 1');
 const EVENTS = eventsOf(SMALL.main);
+
+const block = { name: 'ram', length: goldenMemory().length };
 
 /** A main stream with its events changed. */
 function main(change: (events: StreamEvent[]) => (StreamEvent | Uint8Array)[]): Played {
@@ -89,12 +91,28 @@ function main(change: (events: StreamEvent[]) => (StreamEvent | Uint8Array)[]): 
   return { ...SMALL, main: Buffer.concat(bytes) };
 }
 
-/** A channel with its bytes changed. */
-function channel(id: number, change: (bytes: Buffer) => Uint8Array): Played {
-  return {
-    ...PLAYED,
-    channels: PLAYED.channels.map((bytes, i) => (i === id ? change(Buffer.from(bytes)) : bytes)),
-  };
+/** One channel with its bytes changed. */
+function channel(change: (bytes: Buffer) => Uint8Array, of = ONE, id = 0): Played {
+  return { ...of, channels: of.channels.map((bytes, i) => (i === id ? change(Buffer.from(bytes)) : bytes)) };
+}
+
+test('pages that the source finds to be zero later are zero here', async () => {
+  const expected = goldenMemory();
+  const offsets = Float64Array.of(GOLDEN_PAGE, 2 * GOLDEN_PAGE, 5 * GOLDEN_PAGE);
+  for (const offset of offsets) {
+    assert.ok(expected.subarray(offset, offset + GOLDEN_PAGE).some((byte) => byte !== 0));
+    expected.fill(0, offset, offset + GOLDEN_PAGE);
+  }
+  // Behind the second barrier: all pages of the first pass are there
+  const at = EVENTS.findIndex((event, i) => event.type === 'flush' && EVENTS.slice(0, i).some(isFlush)) + 1;
+  const zeroes = { type: 'zero-pages', block, named: true, offsets, count: 3 } as const;
+  const { received } = await receive(main((events) => events.toSpliced(at, 0, zeroes)));
+  using machine = received;
+  assert.ok(expected.equals(machine.memory.bytes('ram')), 'RAM differs');
+});
+
+function isFlush({ type }: StreamEvent): boolean {
+  return type === 'flush';
 }
 
 interface Row {
@@ -110,7 +128,6 @@ interface Row {
 const QUICK = { timings: { idle: 400, stall: 300 } };
 const lastFlush = EVENTS.findLastIndex(({ type }) => type === 'flush');
 const firstPage = EVENTS.findIndex(({ type }) => type === 'part') + 1;
-const block = { name: 'ram', length: goldenMemory().length };
 
 const ROWS: readonly Row[] = [
   {
@@ -174,7 +191,7 @@ const ROWS: readonly Row[] = [
   },
   {
     what: 'a SYNC too few, on one channel',
-    played: channel(2, (bytes) => bytes.subarray(0, -HEADER)),
+    played: channel((bytes) => bytes.subarray(0, -HEADER), FOUR, 2),
     code: 'ERR_CHANNEL_CUT',
     says: /Channel 2 has ended at barrier 2; barrier 3 was expected/,
   },
@@ -187,7 +204,7 @@ const ROWS: readonly Row[] = [
   },
   {
     what: 'pages behind the last barrier',
-    played: channel(1, (bytes) =>
+    played: channel((bytes) =>
       Buffer.concat([bytes, bytes.subarray(HELLO + HEADER, HELLO + 2 * HEADER + pagesAt(bytes))]),
     ),
     code: 'ERR_QEMU_BARRIER',
@@ -195,13 +212,13 @@ const ROWS: readonly Row[] = [
   },
   {
     what: 'a channel that ends within a packet',
-    played: channel(0, (bytes) => bytes.subarray(0, -10)),
+    played: channel((bytes) => bytes.subarray(0, -10)),
     code: 'ERR_CHANNEL_CUT',
     says: /[Cc]hannel 0/,
   },
   {
     what: 'pages of a block that is not there',
-    played: channel(3, (bytes) => {
+    played: channel((bytes) => {
       bytes.write('rom', HELLO + HEADER + 64, 'latin1');
       return bytes;
     }),
