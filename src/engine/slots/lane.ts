@@ -2,7 +2,7 @@ import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from '
 import { asError, DeadlineError, FerryError } from '../../errors.ts';
 import { SlotError } from './errors.ts';
 import { type LaneFailure, type LaneMessage, type LaneStart, type LaneTask, READY } from './lane-messages.ts';
-import { LANE_END_WITHIN, LANE_FORCE_WITHIN, LANE_START_WITHIN } from './limits.ts';
+import { LANE_END_WITHIN, LANE_FORCE_WITHIN, LANE_LOAD_WITHIN, LANE_START_WITHIN } from './limits.ts';
 
 export interface LaneOptions {
   /** For messages: `lane of blk-3`. */
@@ -35,6 +35,7 @@ export class Lane implements AsyncDisposable {
   readonly #waiting = new Map<number, Waiting>();
   readonly #ended: Promise<void>;
   #failure: Error | undefined;
+  #isReady = false;
   #hasEnded = false;
   #nextId = READY + 1;
 
@@ -121,14 +122,16 @@ export class Lane implements AsyncDisposable {
 
   /**
    * End the thread after the tasks that it has; by force after `milliseconds`, which ends it at once where it is in
-   * JavaScript or in a wait, else when the system call that it is in returns. Resolves with whether it has ended: where it
-   * has not, what it was lent has to be quarantined.
+   * JavaScript or in a wait, else when the system call that it is in returns. One that is not ready yet has longer: force
+   * while native modules are being loaded would end the process. Resolves with whether it has ended: where it has not, what
+   * it was lent has to be quarantined.
    */
   async end(milliseconds = LANE_END_WITHIN): Promise<boolean> {
     if (this.#hasEnded) return true;
     const message: LaneTask = { id: undefined };
     this.#port.postMessage(message);
-    if (await this.#endsWithin(milliseconds)) return true;
+    const patience = this.#isReady ? milliseconds : Math.max(milliseconds, LANE_LOAD_WITHIN);
+    if (await this.#endsWithin(patience)) return true;
     void this.#worker.terminate().catch((error: unknown) => {
       this.#failure ??= asError(error);
     });
@@ -175,6 +178,7 @@ export class Lane implements AsyncDisposable {
   #receive(message: LaneMessage): void {
     switch (message.kind) {
       case 'done':
+        if (message.id === READY) this.#isReady = true;
         this.#waiting.get(message.id)?.resolve(message.answer);
         break;
       case 'failed':

@@ -25,6 +25,9 @@ export const LOCK_WITHIN = 10_000;
 /** How long a lane may take to be ready for tasks, in milliseconds. */
 export const LANE_START_WITHIN = 30_000;
 
+/** How long the end of a lane that is not ready yet waits before force is used, in milliseconds. */
+export const LANE_LOAD_WITHIN = 60_000;
+
 /** How long a lane may take to end by itself before it is ended by force, in milliseconds. */
 export const LANE_END_WITHIN = 3_000;
 

@@ -129,10 +129,14 @@ export class SendLedger {
 
   // What a device does
 
-  /** A slot for the device to fill; -1 where it has as many as it may have. Throws `ERR_SLOT_ENDED` after the last one. */
+  /**
+   * A slot for the device to fill; -1 where it has as many as it may have, or was aborted. Throws `ERR_SLOT_ENDED` after
+   * the last one.
+   */
   reserve(device: number): number {
     this.#refuseEnded(device);
-    return this.table.held(device) < this.#share() ? this.table.takeFree(device) : -1;
+    const isFull = this.table.held(device) >= this.#share();
+    return isFull || this.isAborted(device) ? -1 : this.table.takeFree(device);
   }
 
   /** A filled slot is the device's next buffer. Throws `ERR_SLOT_ENDED` after the last one. */
