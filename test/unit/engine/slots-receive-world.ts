@@ -22,6 +22,8 @@ export interface WorldOptions extends ReceiveLedgerOptions {
   readonly order: 'random' | 'worst';
   /** Whether some buffers come compressed: only from senders that keep to credits. */
   readonly packed: boolean;
+  /** Whether devices are given up now and then. */
+  readonly aborts: boolean;
 }
 
 interface Packet {
@@ -46,6 +48,7 @@ export class ReceiveWorld {
   /** Slots that have come compressed, and those of them that are being decompressed. */
   readonly #packed = new Set<number>();
   readonly #unpacking: number[] = [];
+  readonly #aborted = new Set<number>();
   readonly #next: number[];
   readonly #arrived: Set<number>[];
   /** What each device may send, what its sender was told of that last, and the first buffer that it has not sent. */
@@ -90,12 +93,11 @@ export class ReceiveWorld {
       this.ledger.markStuck();
       if (!this.#everyone()) break;
     }
-    for (const [d, total] of this.#options.totals.entries())
-      assert.equal(
-        this.#next[d],
-        Math.min(total, this.#options.stuckAfter.get(d) ?? total),
-        `device ${d} has not loaded everything`,
-      );
+    for (const [d, total] of this.#options.totals.entries()) {
+      if (this.#aborted.has(d)) continue;
+      const wanted = Math.min(total, this.#options.stuckAfter.get(d) ?? total);
+      assert.equal(this.#next[d], wanted, `device ${d} has not loaded everything`);
+    }
   }
 
   /** Some steps of some channels and loaders. Whether any of them did anything; certain to find one that can. */
@@ -104,6 +106,7 @@ export class ReceiveWorld {
       const device = this.#chance.below(this.#options.totals.length);
       const turn = this.#chance.below(6);
       if (this.#chance.below(3) === 0) this.#unpack();
+      if (this.#options.aborts && this.#chance.below(300) === 0) this.#abort(device);
       // Whoever died while it changed something: here nothing was half changed, and nothing may be by that
       if (this.#chance.below(50) === 0) this.ledger.mend();
       if (turn < 2) this.#channelStep(this.#chance.pick(this.#channels));
@@ -138,7 +141,11 @@ export class ReceiveWorld {
     const id = this.#channels.indexOf(channel);
     const { length } = this.#options;
     const place = this.ledger.claim(id, packet.device, packet.index, length, packet.last, false);
-    assert.notEqual(place, DROP);
+    assert.equal(place === DROP, this.#aborted.has(packet.device));
+    if (place === DROP) {
+      channel.queue.shift();
+      return true;
+    }
     assert.notEqual(place, NO_ROOM, 'the spill file is large enough for everything');
     if (place === WITHHOLD) return false;
     assert.ok(!this.#places.has(place), `place ${place} is in use`);
@@ -158,10 +165,11 @@ export class ReceiveWorld {
       return;
     }
     const packet = channel.queue.shift()!;
+    if (this.#aborted.has(packet.device)) this.#places.delete(place);
     this.#arrived[packet.device]!.add(packet.index);
     const packed = this.#options.packed && this.#chance.below(3) > 0;
     this.ledger.publish(place, this.#options.length, packet.last, packed);
-    if (packed) this.#packed.add(place);
+    if (packed && !this.#aborted.has(packet.device)) this.#packed.add(place);
   }
 
   /** Begin to decompress a slot, or finish any of those that were begun. */
@@ -175,6 +183,7 @@ export class ReceiveWorld {
     if (this.#unpacking.length === 0) return false;
     const [slot] = this.#unpacking.splice(this.#chance.below(this.#unpacking.length), 1);
     this.#packed.delete(slot!);
+    if (this.#aborted.has(this.#places.get(slot!)!.device)) this.#places.delete(slot!);
     this.ledger.unpacked(slot!, this.#options.length);
     return true;
   }
@@ -189,7 +198,8 @@ export class ReceiveWorld {
   }
 
   #loaderStep(device: number): boolean {
-    if (this.#next[device] === this.#options.stuckAfter.get(device)) return false;
+    if (this.#next[device] === this.#options.stuckAfter.get(device) || this.#aborted.has(device))
+      return false;
     const found = this.ledger.nextOf(device);
     assert.equal(found >= 0, this.#isAtHand(device));
     if (found < 0) return false;
@@ -201,6 +211,20 @@ export class ReceiveWorld {
     this.ledger.loaded(place);
     this.#next[device]!++;
     return true;
+  }
+
+  /** Give a device up: what has come of it is gone, but not what is being read, decompressed or loaded. */
+  #abort(device: number): void {
+    if (this.#aborted.has(device)) return;
+    for (const [place, packet] of this.#places) {
+      const isBusy = this.#unpacking.includes(place) || this.#channels.some((one) => one.filling === place);
+      const isNext = packet.index === this.#next[device] && !this.#packed.has(place);
+      if (packet.device !== device || isBusy || isNext) continue;
+      this.#places.delete(place);
+      this.#packed.delete(place);
+    }
+    this.#aborted.add(device);
+    this.ledger.abort(device);
   }
 
   #fetch(from: number, device: number): number {
@@ -252,6 +276,7 @@ export class ReceiveWorld {
       assert.equal(facts.next, this.#next[d]);
       assert.equal(facts.held, mine.filter(([place]) => place < this.ledger.slots).length);
       assert.equal(facts.spilled, mine.filter(([place]) => place >= this.ledger.slots).length);
+      if (this.#aborted.has(d)) continue;
       let received = 0;
       while (this.#arrived[d]!.has(received)) received++;
       assert.equal(facts.received, received);
@@ -260,6 +285,7 @@ export class ReceiveWorld {
 
   /** The device's next buffer, did it come now, would find a slot; and what it was once allowed it still is. */
   #checkNextHasRoom(device: number): void {
+    if (this.#aborted.has(device)) return;
     const index = this.#next[device]!;
     const total = this.#options.totals[device]!;
     const { credit } = this.ledger.device(device);

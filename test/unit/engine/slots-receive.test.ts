@@ -30,29 +30,29 @@ const anyWorld = fc
   );
 type AnyWorld = typeof anyWorld extends fc.Arbitrary<infer T> ? T : never;
 
-function worldOf(any: AnyWorld, stuckAfter: ReadonlyMap<number, number>): WorldOptions {
+function worldOf(any: AnyWorld, stuckAfter: ReadonlyMap<number, number>, aborts: boolean): WorldOptions {
   const buffers = any.totals.reduce((sum, total) => sum + total, 0);
   // 4096 bytes are the least that a file system gives out
   const spill = any.credits ? { places: 0, bytes: 0 } : { places: buffers, bytes: buffers * 8192 };
-  return { ...any, packed: any.packed && any.credits, spill, stuckAfter, length: LENGTH };
+  return { ...any, packed: any.packed && any.credits, spill, stuckAfter, aborts, length: LENGTH };
 }
 
 describe('slots of a receiver', () => {
   it('load every device in order, in bounded memory, whatever comes when', () =>
     fc.assert(
       fc.property(anyWorld, (any) => {
-        const world = new ReceiveWorld(worldOf(any, new Map()));
+        const world = new ReceiveWorld(worldOf(any, new Map(), false));
         world.run();
         assert.deepEqual([...world.loaded], [...any.totals]);
       }),
       { numRuns: 150 },
     ));
 
-  it('let all others finish where some devices are stuck', () =>
+  it('let all others finish where some devices are stuck or given up', () =>
     fc.assert(
       fc.property(anyWorld, fc.array(fc.tuple(fc.nat(), fc.nat(10)), { maxLength: 3 }), (any, stuck) => {
         const stuckAfter = new Map(stuck.map(([d, after]) => [d % any.devices, after]));
-        new ReceiveWorld(worldOf(any, stuckAfter)).run();
+        new ReceiveWorld(worldOf(any, stuckAfter, true)).run();
       }),
       { numRuns: 150 },
     ));

@@ -12,8 +12,9 @@ export interface SendWorldOptions extends SendLedgerOptions {
   readonly stuckAfter: ReadonlyMap<number, number>;
   /** How far ahead of what was received the receiver lets a device send. */
   readonly ahead: number;
-  /** Whether channels break now and then. */
+  /** Whether channels break now and then, and whether devices are given up. */
   readonly breaks: boolean;
+  readonly aborts: boolean;
 }
 
 interface Buffer {
@@ -36,6 +37,7 @@ export class SendWorld {
   readonly #packing: number[] = [];
   readonly #onTheWay: Buffer[][];
   readonly #arrived: Set<number>[];
+  readonly #aborted = new Set<number>();
 
   constructor(options: SendWorldOptions) {
     this.#options = options;
@@ -56,6 +58,7 @@ export class SendWorld {
       if (!this.#everyone()) break;
     }
     for (const [d, total] of this.#options.totals.entries()) {
+      if (this.#aborted.has(d)) continue;
       const wanted = Math.min(total, this.#options.stuckAfter.get(d) ?? total);
       assert.ok(
         this.#received(d) >= wanted,
@@ -70,6 +73,10 @@ export class SendWorld {
     // Whoever died while it changed something: here nothing was half changed, and nothing may be by that
     if (this.#chance.below(50) === 0) this.ledger.mend();
     if (this.#options.pack) this.#pack();
+    if (this.#options.aborts && this.#chance.below(300) === 0) {
+      this.ledger.abort(device);
+      this.#aborted.add(device);
+    }
     switch (this.#chance.below(7)) {
       case 0:
       case 1:
@@ -113,6 +120,10 @@ export class SendWorld {
     if (this.#posted[device] === total) return false;
     const got = this.ledger.reserve(device);
     const held = this.#held(device);
+    if (this.#aborted.has(device)) {
+      assert.equal(got, -1);
+      return false;
+    }
     if (got < 0) {
       assert.ok(held >= 2, `device ${device} has ${held} slots and gets no more`);
       return false;
@@ -148,6 +159,7 @@ export class SendWorld {
     const got = this.ledger.take(channel);
     if (got < 0) return false;
     const buffer = this.#slots.get(got)!;
+    assert.ok(!this.#aborted.has(buffer.device));
     assert.deepEqual(
       [this.ledger.table.deviceOf(got), this.ledger.table.indexOf(got)],
       [buffer.device, buffer.index],

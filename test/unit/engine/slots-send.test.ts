@@ -29,16 +29,23 @@ describe('slots of a sender', () => {
   it('bring every buffer over once where the peer knows no credits', () =>
     fc.assert(
       fc.property(anyWorld, (any) =>
-        new SendWorld({ ...any, credits: false, keep: false, breaks: false, stuckAfter: new Map() }).run(),
+        new SendWorld({
+          ...any,
+          credits: false,
+          keep: false,
+          breaks: false,
+          aborts: false,
+          stuckAfter: new Map(),
+        }).run(),
       ),
       { numRuns: 100 },
     ));
 
-  it('keep to credits, and let the others finish where some devices are stuck', () =>
+  it('keep to credits, and let the others finish where some devices are stuck or given up', () =>
     fc.assert(
       fc.property(anyWorld, fc.array(fc.tuple(fc.nat(), fc.nat(10)), { maxLength: 3 }), (any, stuck) => {
         const stuckAfter = new Map(stuck.map(([d, after]) => [d % any.devices, after]));
-        new SendWorld({ ...any, credits: true, keep: true, breaks: false, stuckAfter }).run();
+        new SendWorld({ ...any, credits: true, keep: true, breaks: false, aborts: true, stuckAfter }).run();
       }),
       { numRuns: 100 },
     ));
@@ -46,7 +53,14 @@ describe('slots of a sender', () => {
   it('lose nothing with channels that break', () =>
     fc.assert(
       fc.property(anyWorld, (any) =>
-        new SendWorld({ ...any, credits: true, keep: true, breaks: true, stuckAfter: new Map() }).run(),
+        new SendWorld({
+          ...any,
+          credits: true,
+          keep: true,
+          breaks: true,
+          aborts: false,
+          stuckAfter: new Map(),
+        }).run(),
       ),
       { numRuns: 150 },
     ));
