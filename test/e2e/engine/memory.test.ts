@@ -129,10 +129,10 @@ for (const devices of [1, 8, 64])
 /** As many slots as there are buffers, and nothing of it said. */
 const NO_BOUND: Fault = {
   file: 'src/engine/slots/receive-slots.ts',
-  find: 'const { devices, slots, credits, spill, compressed = false, perDevice = DEFAULT_PER_DEVICE } = options;',
+  find: 'constructor(options: ReceiveSlotsOptions) {',
   replace:
-    'const { devices, credits, spill, compressed = false } = options; const slots = 16384, perDevice = 16384;' +
-    'Object.defineProperty(this, "worstCaseBytes", { value: options.slots * SLOT_BYTES });',
+    'constructor(said: ReceiveSlotsOptions) { const options = { ...said, slots: 16384, perDevice: 16384 };' +
+    'Object.defineProperty(this, "worstCaseBytes", { value: said.slots * SLOT_BYTES });',
 };
 
 for (const credits of [true, false])
@@ -141,6 +141,16 @@ for (const credits of [true, false])
     assert.equal(end.said?.says === 'done', false);
     if (machine.kind === 'cgroup') assert.deepEqual([end.signal, kills], ['SIGKILL', 1]);
   });
+
+test('a stock peer that needs more of the disk than there may be ends by name, and nothing is left of it', async (t) => {
+  const plan = planFor(8, false);
+  const folder = plan.spill!.folder;
+  const { end } = await transfer(t, { ...plan, spill: { folder, limit: 20 * MIB } });
+  assert.ok(end.said?.says === 'failed', JSON.stringify(end));
+  assert.equal(end.said.code, 'ERR_SPILL');
+  assert.match(end.said.message, /the spill file in .* is full, its limit is 20971520 bytes/);
+  assert.deepEqual(readdirSync(folder), []);
+});
 
 test('RLIMIT_DATA stands in for a cgroup where none can be made', async (t) => {
   const plan = planFor(8, true);

@@ -76,7 +76,13 @@ async function record(totals: readonly number[], channels: number, crew: Crew): 
     timings: QUICK,
   });
   assert.deepEqual([outcome, why], ['completed', undefined]);
-  return { folder: path, totals, source, packets: readChannels(path) };
+  const packets = readChannels(path);
+  const states = packets.flat().filter(({ kind }) => kind === 'device');
+  assert.equal(
+    states.length,
+    totals.reduce((sum, total) => sum + total),
+  );
+  return { folder: path, totals, source, packets };
 }
 
 function draw(seed: number, recordings: readonly Recording[]): Schedule {
