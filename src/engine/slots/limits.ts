@@ -46,5 +46,5 @@ export const STUCK_AFTER = 1_000;
 /** Window of zstd, as a power of two: a frame is one slot. */
 export const WINDOW_LOG = 20;
 
-/** Memory that one thread of a CPU pool takes at most: as much as a slot, and what zstd needs at the levels that are for speed. */
-export const CPU_THREAD_BYTES = 16 * 1024 * 1024;
+/** Memory that one thread of a CPU pool takes at most: as much as a slot, and what zstd needs at its highest level. */
+export const CPU_THREAD_BYTES = 32 * 1024 * 1024;

@@ -1,3 +1,4 @@
+import type { ByteSink } from '../../state/index.ts';
 import { type ArenaView, deviceTitle, viewArena } from './arena.ts';
 import { ringBell } from './bell.ts';
 import { SlotError } from './errors.ts';
@@ -10,7 +11,7 @@ import type { SlotSinkStart } from './send-slots.ts';
  * Where a device's own thread writes its state: the bytes are cut into buffers, one slot each, which channels send. Blocks
  * while the device has no free slot.
  */
-export class SlotSink {
+export class SlotSink implements ByteSink {
   readonly #ledger: SendLedger;
   readonly #lock: Lock;
   readonly #arena: ArenaView;

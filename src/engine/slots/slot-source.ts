@@ -1,3 +1,4 @@
+import type { ByteSource } from '../../state/index.ts';
 import { type ArenaView, deviceTitle, viewArena } from './arena.ts';
 import { SlotError } from './errors.ts';
 import { SLOT_BYTES } from './limits.ts';
@@ -10,7 +11,7 @@ import { SpillFile } from './spill-file.ts';
  * Where a device's own thread reads its state: buffers in their order, whatever order they came in. A slot goes back when it
  * was read to its end. Blocks while the next buffer has not come.
  */
-export class SlotSource {
+export class SlotSource implements ByteSource {
   readonly #ledger: ReceiveLedger;
   readonly #lock: Lock;
   readonly #arena: ArenaView;
