@@ -118,7 +118,8 @@ export class SendSlots implements Disposable {
 
   /** Give up on all of it: every thread that waits for a slot is told. */
   cancel(): void {
-    this.#lock.holding(() => this.#ledger.cancel());
+    // Without the lock: also where a thread died that held it
+    this.#ledger.cancel();
   }
 
   /** A thread that uses these slots has ended by force: `thread` is its `threadId`. */

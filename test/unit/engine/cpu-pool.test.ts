@@ -4,7 +4,16 @@ import { randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { CpuPool, ReceiveSlots, SendSlots, SlotSink, SlotSource } from '../../../src/engine/slots/index.ts';
-import { DISK, NIC, packetOf, pattern, ReceivingHalf, SendingHalf, SLOT_BYTES } from './device-state-rig.ts';
+import {
+  DISK,
+  NIC,
+  packetOf,
+  pattern,
+  ReceivingHalf,
+  SendingHalf,
+  SLOT_BYTES,
+  until,
+} from './device-state-rig.ts';
 
 const devices = [DISK, NIC];
 
@@ -14,15 +23,6 @@ function receiveSlots(): ReceiveSlots {
 
 function unexpected(error: Error): void {
   throw error;
-}
-
-/** Resolves when `done` holds, which is looked at whenever something has changed in `slots`. */
-async function until(slots: SendSlots | ReceiveSlots, done: () => boolean): Promise<void> {
-  for (;;) {
-    const { seen } = slots;
-    if (done()) return;
-    await slots.changed(seen);
-  }
 }
 
 describe('a CPU pool', () => {

@@ -82,4 +82,13 @@ export function pattern(length: number, seed: number): Buffer {
   return bytes;
 }
 
+/** Resolves when `done` holds, which is looked at whenever something has changed in `slots`. */
+export async function until(slots: SendSlots | ReceiveSlots, done: () => boolean): Promise<void> {
+  for (;;) {
+    const { seen } = slots;
+    if (done()) return;
+    await slots.changed(seen);
+  }
+}
+
 export { SLOT_BYTES };
