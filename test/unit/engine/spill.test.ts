@@ -113,6 +113,11 @@ describe('a spill file', () => {
       code: 'ERR_SPILL',
       message: '/dev/shm is on a tmpfs, which is memory: what is spilled has to go to a disk',
     });
-    assert.throws(() => made(join(folder, 'missing')), { code: 'ERR_SPILL' });
+    // The second knows no files without a name, and makes none with one either
+    for (const where of [join(folder, 'missing'), '/proc'])
+      assert.throws(() => made(where), {
+        code: 'ERR_SPILL',
+        message: new RegExp(`^No spill file can be made in ${where}: E`),
+      });
   });
 });
