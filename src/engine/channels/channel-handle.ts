@@ -1,9 +1,11 @@
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { asError } from '../../errors.ts';
 import { setSocketTimeouts } from '../../sys/index.ts';
 import type { Connection } from './connection.ts';
 import { ChannelError } from './errors.ts';
+import { LOAD_WITHIN } from './limits.ts';
 import type { ChannelMessage, ChannelStart } from './thread-messages.ts';
+import { startThread } from './warm.ts';
 
 /** Milliseconds: for a packet, between packets, and for the thread to end. */
 interface Deadlines {
@@ -30,12 +32,15 @@ export class ChannelThread {
   #failure: Error | undefined;
   #stopped: Promise<void> | undefined;
 
-  /** Start the thread; `connection` is taken over. `changed` is called whenever it has come further. */
+  /**
+   * Start the thread, or have `warm` be it; `connection` is taken over. `changed` is called whenever it has come further.
+   */
   constructor(
     start: Omit<ChannelStart, 'stream'>,
     connection: Connection,
     { packetMs, idleMs, endMs }: Deadlines,
     changed: () => void,
+    warm?: Worker,
   ) {
     this.#id = start.id;
     this.#connection = connection;
@@ -47,8 +52,10 @@ export class ChannelThread {
       setSocketTimeouts(fd, packetMs);
     }
     const stream = { transport, packetMs, idleMs };
-    this.#worker = new Worker(threadModule(), { workerData: { ...start, stream } satisfies ChannelStart });
+    const whole: ChannelStart = { ...start, stream };
+    this.#worker = warm ?? startThread(whole);
     this.#worker.on('message', (message: ChannelMessage) => {
+      if (message.kind === 'warm') return;
       if (message.kind !== 'ready') this.#last = message;
       else {
         this.hasBegun = true;
@@ -60,6 +67,7 @@ export class ChannelThread {
       this.#failure ??= this.#failed(asError(error).message, error);
     });
     this.#worker.once('exit', () => void this.#settle());
+    warm?.postMessage(whole);
   }
 
   /** Make blocked calls on the connection return. */
@@ -83,17 +91,22 @@ export class ChannelThread {
 
   async #stop(): Promise<void> {
     this.unblock();
-    const force = setTimeout(() => {
-      this.#failure ??= this.#failed(`its thread did not end within ${this.#endMs} ms`);
-      this.#worker.terminate().catch((error: unknown) => this.#giveUp(error));
-    }, this.#endMs);
-    const giveUp = setTimeout(() => this.#giveUp(), 2 * this.#endMs);
+    // One that still loads its modules must not be disturbed: it looks whether it is wanted as soon as that is done
+    const endMs = this.hasBegun ? this.#endMs : LOAD_WITHIN;
+    const force = setTimeout(() => this.#force(), endMs);
+    const giveUp = setTimeout(() => this.#giveUp(), endMs + this.#endMs);
     try {
       await this.#gone.promise;
     } finally {
       clearTimeout(force);
       clearTimeout(giveUp);
     }
+  }
+
+  #force(): void {
+    if (!this.hasBegun) return;
+    this.#failure ??= this.#failed(`its thread did not end within ${this.#endMs} ms`);
+    this.#worker.terminate().catch((error: unknown) => this.#giveUp(error));
   }
 
   /** The thread is in a call that does not return. What it was lent stays as it is: nothing may use it again. */
@@ -132,10 +145,4 @@ export class ChannelThread {
   #failed(what: string, cause?: unknown): ChannelError {
     return new ChannelError('ERR_CHANNEL', `Channel ${this.#id}: ${what}`, { cause });
   }
-}
-
-/** The thread's entry, in the sources or compiled. */
-function threadModule(): URL {
-  const name = import.meta.url.endsWith('.ts') ? './channel-thread.ts' : './channel-thread.js';
-  return new URL(name, import.meta.url);
 }

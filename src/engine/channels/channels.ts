@@ -182,7 +182,8 @@ export class Channels implements AsyncDisposable {
       bell: this.bell.shared,
     };
     const deadlines = { packetMs, idleMs, endMs };
-    this.#threads[id] = new ChannelThread(facts, connection, deadlines, () => this.#look());
+    const warm = this.#options.threads?.take();
+    this.#threads[id] = new ChannelThread(facts, connection, deadlines, () => this.#look(), warm);
     this.#control.report();
   }
 
@@ -258,6 +259,8 @@ export class Channels implements AsyncDisposable {
     const { signal } = wait;
     const wake = () => this.#control.report();
     signal?.addEventListener('abort', wake);
+    // A wait for shared memory alone would not keep the process running
+    const timer = setTimeout(wake, wait.left);
     try {
       for (;;) {
         const seen = this.#control.changes;
@@ -268,6 +271,7 @@ export class Channels implements AsyncDisposable {
         await this.#control.change(seen, wait.left);
       }
     } finally {
+      clearTimeout(timer);
       signal?.removeEventListener('abort', wake);
     }
   }

@@ -32,6 +32,7 @@ export type {
   PayloadSink,
   PayloadSource,
 } from './kind.ts';
+export { CHANNEL_BYTES } from './limits.ts';
 export { type Listener, listen } from './listen.ts';
 export type { ChannelsOptions } from './options.ts';
 export {
@@ -42,3 +43,4 @@ export {
   STAGING_ROOM,
 } from './packet-io.ts';
 export type { Patience } from './patience.ts';
+export { WarmThreads } from './warm.ts';

@@ -1,6 +1,7 @@
 import type { Bell } from './bell.ts';
 import type { Connection } from './connection.ts';
 import type { KindStart } from './kind.ts';
+import type { WarmThreads } from './warm.ts';
 
 /** What the channels of one transfer are started with. */
 export interface ChannelsOptions {
@@ -12,6 +13,8 @@ export interface ChannelsOptions {
   readonly extended: boolean;
   /** Whether both ends have agreed on a CRC-32C behind each packet. */
   readonly checksum: boolean;
+  /** Threads that were started beforehand; new ones where there are none left. */
+  readonly threads?: WarmThreads;
   /** What sending channels sleep on; a new one by default. */
   readonly bell?: Bell;
   /** Whether a channel that broke may be replaced. Else its end is the end of all. */

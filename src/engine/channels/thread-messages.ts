@@ -14,8 +14,16 @@ export interface ChannelStart {
   readonly stream: StreamStart;
 }
 
+/** What a thread whose channel is not there yet is started with. A `ChannelStart` comes as a message, or undefined: the end. */
+export interface WarmStart {
+  /** To be loaded meanwhile. */
+  readonly modules: readonly string[];
+}
+
 /** What it tells. Its course is seen in the shared words. */
 export type ChannelMessage =
+  /** What it was to load beforehand is loaded. */
+  | { readonly kind: 'warm' }
   | { readonly kind: 'ready'; readonly names: readonly string[] }
   /** The last one: in good order, or as it was told to. */
   | { readonly kind: 'ended'; readonly orderly: boolean }

@@ -360,6 +360,34 @@ test('a sending channel that broke is replaced, and writes the barriers again th
   closeEach([far[0]!, farAgain]);
 });
 
+test('a resumable channel that ends between two packets may come back until the end is asked for', async () => {
+  const parcels = new Parcels({ producers: 1, ordered: false });
+  const lost = Promise.withResolvers<[number, string]>();
+  const { channels, far } = await endOf('receive', 1, {
+    extended: true,
+    checksum: false,
+    kinds: [parcels.kind],
+    resumable: true,
+    onFailure: (id, { message }) => lost.resolve([id, message]),
+  });
+  await using _channels = channels;
+  sendAll(far[0]!, parcelPacket(start, 0, 0));
+  shutdownSocket(far[0]!, 'write');
+  assert.deepEqual(await lost.promise, [0, 'Channel 0 has ended at barrier 0, before everything had come']);
+  const barrier = channels.barrierReached(1, patience);
+  const [near, farAgain] = createSocketPair('again');
+  await channels.replace(0, socketConnection(near, 'again'));
+  sendAll(farAgain, Buffer.concat([barrierPacket(), parcelPacket(start, 0, 1)]));
+  await barrier;
+  channels.releaseBarrier(1);
+  const finished = channels.finish(patience);
+  shutdownSocket(farAgain, 'write');
+  await finished;
+  await channels.ended;
+  assert.equal(parcels.came, 2);
+  closeEach([far[0]!, farAgain]);
+});
+
 test('a receiving channel is replaced while it is held at a barrier, and stays held', async () => {
   const parcels = new Parcels({ producers: 1, ordered: false });
   const { channels, far } = await endOf('receive', 1, { ...plain, kinds: [parcels.kind], resumable: true });
