@@ -55,8 +55,9 @@ export class ChannelStream implements Disposable {
    */
   readFirst(vectors: Vectors): boolean {
     const whole = vectors.left;
-    const { packetMs, idleMs } = this.#start;
-    for (let waited = 0; ; waited += packetMs) {
+    const { idleMs } = this.#start;
+    const begun = performance.now();
+    for (;;) {
       const count = this.#receive(vectors);
       if (count === 0) {
         this.#checkAborted();
@@ -64,7 +65,8 @@ export class ChannelStream implements Disposable {
       }
       if (vectors.left < whole) break;
       this.#goOn(count === -Errno.EAGAIN ? -Errno.EINTR : count, 0, whole);
-      if (waited + packetMs >= idleMs)
+      // A signal ends a call early, any number of times
+      if (performance.now() - begun >= idleMs)
         throw this.error('ERR_CHANNEL_IDLE', `nothing came for ${idleMs} ms, where a packet could begin`);
     }
     this.read(vectors);

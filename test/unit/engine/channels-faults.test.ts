@@ -23,6 +23,7 @@ import {
   createSocketPair,
   Fd,
   liveResources,
+  setSocketTimeouts,
   shutdownSocket,
   writeFrom,
 } from '../../../src/sys/index.ts';
@@ -83,6 +84,22 @@ test('a stream may end between two packets and nowhere else', async () => {
       code: 'ERR_CHANNEL_CUT',
       message: new RegExp(`^Channel 0, byte ${cut}: the stream ends inside a packet`),
     });
+});
+
+test('a channel waits for a packet as long as it may, however often its calls come back before', () => {
+  const [near, far] = createSocketPair('channel 0');
+  using _near = near;
+  using _far = far;
+  setSocketTimeouts(near, 1);
+  const transport = { kind: 'socket', fd: near.number } as const;
+  using stream = new ChannelStream({ transport, packetMs: 100, idleMs: 100 }, 0, ChannelControl.create(1, 1));
+  using packet = new ChannelPacketReader(stream, plain, 'channel 0');
+  const begun = performance.now();
+  assert.throws(() => packet.begin(), {
+    code: 'ERR_CHANNEL_IDLE',
+    message: 'Channel 0, byte 0: nothing came for 100 ms, where a packet could begin',
+  });
+  assert.ok(performance.now() - begun >= 100);
 });
 
 type Lie = readonly [what: string, at: number, word: number, code: string, message: RegExp];
