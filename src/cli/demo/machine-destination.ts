@@ -50,10 +50,10 @@ async function receive(flags: Flags): Promise<number> {
     why: outcome.why ?? '',
     budgetBytes: outcome.budgetBytes,
     residentBytes: watch.residentBytes,
-    devices: outcome.devices.map(({ instance, ms }) => ({
-      queued: watch.queued.get(instance) ?? 0,
-      ...(ms !== undefined && { ms }),
-    })),
+    devices: outcome.devices.map(({ instance }) => {
+      const ms = machine.moved.get(instance)?.ms;
+      return { queued: watch.queued.get(instance) ?? 0, ...(ms !== undefined && { ms }) };
+    }),
   });
   if (outcome.outcome !== 'completed') return ExitCode.failed;
   // The guest is awake. The first thing that it does here is to look at all it has

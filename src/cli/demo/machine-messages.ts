@@ -12,7 +12,7 @@ export type DestinationMessage =
       /** Most that the engine may use there, and most that the process used without its machine's memory. In bytes. */
       readonly budgetBytes: number;
       readonly residentBytes: number;
-      /** By device: most buffers that waited to be loaded, and how long loading took. */
+      /** By device: most buffers that waited to be loaded, and how long loading took from the first one on. */
       readonly devices: readonly { readonly queued: number; readonly ms?: number }[];
     }
   /** Digests of something, from piece `from` on, in base64. */

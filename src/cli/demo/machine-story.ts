@@ -116,15 +116,17 @@ async function proveThere(
   const [memory, disks] = [await machine.memoryDigests(), await machine.diskDigests()];
   const first = await there.expect('found', LOOK_WITHIN, ({ when }) => when === 'at-once');
   const received = await there.expect('received', 0);
-  for (const { instance, bytes, ms, loadMs } of outcome.devices)
+  for (const { instance, bytes, ms } of outcome.devices) {
+    const loaded = received.devices[instance];
     timeline.device({
       name: `disk ${instance}`,
       bytes,
       ...(ms !== undefined && { saveMs: ms }),
-      ...(loadMs !== undefined && { loadMs }),
+      ...(loaded?.ms !== undefined && { loadMs: Math.round(loaded.ms) }),
       queuedHere: watch.queued.get(instance) ?? 0,
-      queuedThere: received.devices[instance]?.queued ?? 0,
+      queuedThere: loaded?.queued ?? 0,
     });
+  }
   const theirs = there.digests;
   for (const [name, digests] of memory)
     compareDigests(timeline, `RAM block ${name}`, digests, theirs.get(name));

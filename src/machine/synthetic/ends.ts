@@ -15,7 +15,7 @@ export function sourceOf(machine: SyntheticMachine): SourceMachine {
     devices: machine.plan.disks.map((_, instance) => ({
       idstr: DISK,
       instance,
-      save: async (sink) => void (await machine.save(instance, sink)),
+      save: (sink) => machine.save(instance, sink),
     })),
     stop: () => machine.pause(),
     resume: async () => {
@@ -45,7 +45,7 @@ export function destinationOf(machine: SyntheticMachine): DestinationMachine {
     devices: machine.plan.disks.map((_, instance) => ({
       idstr: DISK,
       instance,
-      load: async (source) => void (await machine.load(instance, source)),
+      load: (source) => machine.load(instance, source),
     })),
     start: () => machine.wake(),
     discard: () => machine.discard(),

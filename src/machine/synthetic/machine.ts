@@ -31,6 +31,8 @@ export class SyntheticMachine implements AsyncDisposable {
   readonly plan: MachinePlan;
   readonly #parts: MachineParts;
   readonly #owned: AsyncDisposableStack;
+  /** By disk: how its state was last saved or loaded. */
+  readonly moved = new Map<number, StateMoved>();
   /** What goes on until the controls say pause. */
   #work: readonly Promise<unknown>[] = [];
 
@@ -130,13 +132,13 @@ export class SyntheticMachine implements AsyncDisposable {
   }
 
   /** Write the state of disk number `index`, which is suspended. */
-  save(index: number, sink: SlotSinkStart): Promise<StateMoved> {
-    return this.#disk(index).run('save', sink);
+  async save(index: number, sink: SlotSinkStart): Promise<void> {
+    this.moved.set(index, await this.#disk(index).run('save', sink));
   }
 
   /** Read a state for disk number `index`; it becomes the disk's when it wakes. */
-  load(index: number, source: SlotSourceStart): Promise<StateMoved> {
-    return this.#disk(index).run('load', source);
+  async load(index: number, source: SlotSourceStart): Promise<void> {
+    this.moved.set(index, await this.#disk(index).run('load', source));
   }
 
   /** Give up what was loaded. */
