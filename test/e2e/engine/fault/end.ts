@@ -25,7 +25,7 @@ const DISK = {
   factory: 'createBlkDevice',
 };
 /** Sizes of the disks, which are in memory: so many bytes of state. */
-const DISKS = [3 << 20, 2 << 20, 1 << 20];
+const DISKS = [4 << 20, 2 << 20];
 
 /** Threads that the runtime makes when it first needs them, and keeps. */
 const OF_THE_RUNTIME = /^(node-MainThread|node-V8Worker|libuv-worker|DelayedTaskSche|SignalInspector)$/;
@@ -50,9 +50,9 @@ function present(): SyntheticMachine {
 
 const COMMANDS = {
   /** Make a machine, whose guest runs, or an empty one. */
-  async create({ guest, ram }: { guest: boolean; ram: number }) {
+  async create({ guest, ram, dirtyRate }: { guest: boolean; ram: number; dirtyRate: number }) {
     const disks = DISKS.map((size) => ({ ...DISK, options: { memory: size }, size, rate: 1 << 20 }));
-    machine = await SyntheticMachine.create({ uuid: UUID, ram, dirtyRate: 48 << 20, disks });
+    machine = await SyntheticMachine.create({ uuid: UUID, ram, dirtyRate, disks });
     if (!guest) return;
     await machine.fill();
     await machine.wake();
@@ -125,9 +125,7 @@ const COMMANDS = {
 
   /** How much there is of everything that this process holds. */
   async holdings(): Promise<Record<string, number>> {
-    const threads = readdirSync('/proc/self/task').map((id) =>
-      readFileSync(`/proc/self/task/${id}/comm`, 'utf8').trim(),
-    );
+    const threads = readdirSync('/proc/self/task').flatMap(nameOfThread);
     const held = [
       // Numbers, and what sockets are called, change without anything having been added
       ...holdings().map((what) => what.replaceAll(/\d+/g, 'N')),
@@ -140,6 +138,17 @@ const COMMANDS = {
 };
 
 export type Commands = typeof COMMANDS;
+
+/** Nothing for a thread that has ended meanwhile. */
+function nameOfThread(id: string): string[] {
+  try {
+    return [readFileSync(`/proc/self/task/${id}/comm`, 'utf8').trim()];
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && ['ENOENT', 'ESRCH'].includes(String(error.code)))
+      return [];
+    throw error;
+  }
+}
 
 /** While a guest is being started it counts as running. */
 async function runs(start: () => Promise<void>): Promise<void> {

@@ -55,11 +55,11 @@ function eachTime(act: (passage: Passage) => unknown): Fault {
   };
 }
 
-/** The next part with one of these names goes over with one bit changed, `at` bytes into it. */
-function flip(names: readonly PartName[], at: number): Fault {
+/** The next part with this name goes over with one bit changed, `at` bytes into it. */
+function flip(part: PartName, at: number): Fault {
   return (_reach, { name, direction, bytes }) => {
-    if (!names.includes(name) || direction !== 'forth' || bytes.length <= at) return AGAIN;
-    bytes[at]! ^= 0x10;
+    if (name !== part || direction !== 'forth') return AGAIN;
+    bytes[at % bytes.length]! ^= 0x10;
     return DONE;
   };
 }
@@ -134,16 +134,23 @@ export const FAULTS = {
   'a channel is cut': once((reach, passage) => channelOf(reach, passage).cut()),
   'a channel is cut each time': eachTime(({ link }) => link.cut()),
   'a channel ends early': once((reach, passage) => channelOf(reach, passage).endHalf('forth')),
-  'a channel carries nothing': eachTime(({ link }) => (link.attempt === 0 ? link.closed : undefined)),
-  'a channel carries nothing each time': eachTime(({ link }) => link.closed),
-  'a bit is flipped in a hello': flip(['hello'], 9),
-  'a bit is flipped in a head': flip(['head'], 3),
-  'a bit is flipped in the flags of a packet': flip(['head'], 10),
-  'a bit is flipped in a header of pages': flip(['ram-header'], 55),
-  'a bit is flipped in a page': flip(['ram-pages'], 2000),
-  'a bit is flipped in a header of device state': flip(['device-header'], 1),
-  'a bit is flipped in device state': flip(['device-data'], 5000),
-  'a bit is flipped in a checksum': flip(['checksum'], 1),
+  'a channel stops in a packet': eachTime(({ link, name }) =>
+    link.attempt === 0 && name === 'checksum' ? link.closed : undefined,
+  ),
+  'a channel stops between packets': eachTime(({ link, name }) =>
+    name === 'head' ? link.closed : undefined,
+  ),
+  'a channel stops in a packet each time': eachTime(({ link, name }) =>
+    name === 'checksum' ? link.closed : undefined,
+  ),
+  'a bit is flipped in a hello': flip('hello', 9),
+  'a bit is flipped in a head': flip('head', 3),
+  'a bit is flipped in the flags of a packet': flip('head', 10),
+  'a bit is flipped in a header of pages': flip('ram-header', 55),
+  'a bit is flipped in a page': flip('ram-pages', 2000),
+  'a bit is flipped in a header of device state': flip('device-header', 1),
+  'a bit is flipped in device state': flip('device-data', 5000),
+  'a bit is flipped in a checksum': flip('checksum', 1),
   'a bit is flipped in a checksum each time': eachTime(({ name, bytes }) => {
     if (name === 'checksum') bytes[1]! ^= 0x10;
   }),

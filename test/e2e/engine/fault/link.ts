@@ -46,9 +46,9 @@ export class Link {
     void this.#carry('back', back, front);
   }
 
-  /** Break it off: both ends see it reset, with what was on its way lost. */
+  /** Break it off: each end sees it end, or reset where it says more, and what was on its way is lost. */
   cut(): void {
-    for (const socket of [this.#front, this.#back]) if (!socket.destroyed) socket.resetAndDestroy();
+    for (const socket of [this.#front, this.#back]) socket.destroy();
   }
 
   /** End one direction of it, in good order as far as its reader sees. What its writer still says is lost. */

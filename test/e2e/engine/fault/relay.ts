@@ -27,7 +27,10 @@ export class Relay implements AsyncDisposable {
     const relay = new Relay(server);
     server.on('connection', (front) => {
       const back = connect({ port: to, host: '127.0.0.1', allowHalfOpen: true });
-      relay.links.push(new Link(front, back, tap));
+      const link = new Link(front, back, tap);
+      relay.links.push(link);
+      // Nobody would end one that comes after the rest was broken off
+      if (!server.listening) link.cut();
     });
     return relay;
   }
@@ -48,9 +51,10 @@ export class Relay implements AsyncDisposable {
 
   /** Break everything off that is still open. */
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const link of this.links) link.cut();
-    await Promise.all(this.links.map(({ closed }) => closed));
+    const closed = once(this.#server, 'close');
     this.#server.close();
-    await once(this.#server, 'close');
+    for (const link of this.links) link.cut();
+    await closed;
+    await Promise.all(this.links.map((link) => link.closed));
   }
 }

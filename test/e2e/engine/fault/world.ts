@@ -1,6 +1,6 @@
 /** Two processes between which a machine moves, with faults on the way, and what must be true afterwards whatever happened. */
 import assert from 'node:assert/strict';
-import type { SendOptions, TransferTimings } from '../../../../src/engine/transfer/index.ts';
+import { type SendOptions, TIMINGS, type TransferTimings } from '../../../../src/engine/transfer/index.ts';
 import { EndProcess, type Stay } from './end-process.ts';
 import { FAULTS, type FaultName, type Reach } from './faults.ts';
 import type { Passage } from './link.ts';
@@ -10,28 +10,37 @@ import type { OutcomeSaid } from './said.ts';
 
 const RAM = 8 << 20;
 
-/** Brief: what happens because of a deadline is waited for. */
-const TIMINGS: Partial<TransferTimings> = {
-  connectMs: 2_000,
-  openMs: 4_000,
-  acceptMs: 8_000,
-  stallMs: 3_000,
-  packetMs: 800,
-  barrierMs: 3_000,
-  stopMs: 3_000,
-  saveMs: 3_000,
-  loadMs: 3_000,
-  startMs: 3_000,
-  undoMs: 3_000,
-  endMs: 1_500,
-  keepAliveMs: 200,
-  silenceMs: 1_500,
-  resumeMs: 2_000,
+/** Longer than anything takes that happens at all, also on a busy machine. */
+const PATIENT: TransferTimings = {
+  ...TIMINGS,
+  connectMs: 15_000,
+  openMs: 20_000,
+  acceptMs: 20_000,
+  stallMs: 15_000,
+  packetMs: 15_000,
+  barrierMs: 15_000,
+  saveMs: 15_000,
+  loadMs: 15_000,
+  startMs: 15_000,
+  keepAliveMs: 250,
+  silenceMs: 15_000,
+  resumeMs: 10_000,
   resumePauseMs: 20,
 };
 
+/** What is waited for where only a deadline ends a transfer. */
+const BRIEF: readonly [faults: RegExp, timings: Partial<TransferTimings>][] = [
+  [/stands still|carries nothing/, { silenceMs: 2_000, endMs: 1_500 }],
+  [/stops in a packet/, { packetMs: 1_000 }],
+  [/stops between packets/, { barrierMs: 1_500 }],
+];
+
+function timingsFor(fault: FaultName): TransferTimings {
+  return Object.assign({ ...PATIENT }, ...BRIEF.map(([faults, timings]) => faults.test(fault) && timings));
+}
+
 /** In milliseconds: every end has its outcome by then, whatever happened. More than all of the above one after the other. */
-const DEADLINE = 40_000;
+const DEADLINE = 60_000;
 
 /** In milliseconds: threads are gone so long after an outcome. */
 const ENDED_WITHIN = 5_000;
@@ -61,10 +70,16 @@ export interface Verdict {
 type Holdings = ReadonlyMap<EndProcess, Readonly<Record<string, number>>>;
 
 export class FaultWorld implements AsyncDisposable {
+  readonly #machine: { readonly ram: number; readonly dirtyRate: number };
   /** All processes that there were. */
   readonly #processes: EndProcess[] = [];
   #here: EndProcess | undefined;
   #there: EndProcess | undefined;
+
+  /** The guest writes `dirtyRate` bytes of memory per second. */
+  constructor({ dirtyRate = 48 << 20 } = {}) {
+    this.#machine = { ram: RAM, dirtyRate };
+  }
 
   /** The process where the machine is. */
   get here(): EndProcess {
@@ -81,13 +96,11 @@ export class FaultWorld implements AsyncDisposable {
   /** Send the machine from where it is, with a fault on the way. Resolves when both ends have said how it ended for them. */
   async transfer({ phase, fault, send }: Happening): Promise<Verdict> {
     await this.#prepare();
+    const timings = timingsFor(fault);
     const { here, there } = this;
     const before = await this.#holdings();
     await using after = new AsyncDisposableStack();
-    const received = outcomeOf(
-      there,
-      there.tell('receive', { at: 'ferry+tcp:127.0.0.1:0', timings: TIMINGS }),
-    );
+    const received = outcomeOf(there, there.tell('receive', { at: 'ferry+tcp:127.0.0.1:0', timings }));
     const port = Number((await there.listening).replace(/.*:/, ''));
     const comes = PHASES[phase]();
     let isThere = false;
@@ -105,7 +118,7 @@ export class FaultWorld implements AsyncDisposable {
     const to = `ferry+tcp:127.0.0.1:${relay.port}`;
     const sent = outcomeOf(
       here,
-      here.tell('send', { to, channels: 2, resumes: 2, timings: TIMINGS, ...PASSES, ...send }),
+      here.tell('send', { to, channels: 2, resumes: 2, timings, ...PASSES, ...send }),
     );
     const firstOutcome = Promise.race([sent, received]);
     const reach: Reach = {
@@ -170,9 +183,9 @@ export class FaultWorld implements AsyncDisposable {
     if (this.#there?.isGone !== false) this.#there = this.#spawn();
     if (this.#here?.isGone !== false) {
       this.#here = this.#spawn();
-      await this.#here.tell('create', { guest: true, ram: RAM });
+      await this.#here.tell('create', { guest: true, ...this.#machine });
     }
-    await this.#there.tell('create', { guest: false, ram: RAM });
+    await this.#there.tell('create', { guest: false, ...this.#machine });
   }
 
   #spawn(): EndProcess {
