@@ -23,7 +23,16 @@ import { attempt, seeds } from './schedules.ts';
 /** No schedule may take longer, in milliseconds. */
 const DEADLINE = 40_000;
 /** A channel that stalls is found before a device is blamed for what does not come. */
-const TIMINGS = { ...QUICK, packetMs: 800, barrierMs: 4_000, saveMs: 3_000, loadMs: 3_000, endMs: 2_000 };
+const TIMINGS = {
+  ...QUICK,
+  openMs: 30_000,
+  acceptMs: 30_000,
+  packetMs: 800,
+  barrierMs: 4_000,
+  saveMs: 3_000,
+  loadMs: 3_000,
+  endMs: 2_000,
+};
 
 const FAULTS = [
   'nothing',
