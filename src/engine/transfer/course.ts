@@ -90,8 +90,13 @@ export class Course<N extends PhaseName> implements Proceedings, Disposable {
     this.emit({ type: 'phase', phase, cancel: this.rule.cancel });
   }
 
+  /** Tell whoever listens. A listener that throws ends the transfer, but never keeps it from coming to its end. */
   emit(event: TransferEventBody): void {
-    this.#onEvent?.({ atMs: Math.round(this.elapsedMs), ...event } as TransferEvent);
+    try {
+      this.#onEvent?.({ atMs: Math.round(this.elapsedMs), ...event } as TransferEvent);
+    } catch (error) {
+      if (this.rule.cancel !== 'too-late') this.fail(error);
+    }
   }
 
   note(text: string): void {

@@ -28,11 +28,6 @@ export class DeviceWork {
     return this.#ms[device];
   }
 
-  /** Titles of the devices that are not done. */
-  get unfinished(): string[] {
-    return [...this.#running.keys()].map((device) => titleOf(this.#devices[device]!));
-  }
-
   /** Begin `work` for a device. Where it fails, the transfer ends at once, unless it has already. `finished` hears of its end. */
   start(device: number, work: () => Promise<void>, finished: (ms: number) => void = () => undefined): void {
     const name = this.#name(device);
@@ -56,17 +51,28 @@ export class DeviceWork {
 
   /**
    * Wait until all is done. Rejects when nothing has got further for `ms`, by the count that `advanced` gives, and names
-   * those that are not done; the others are by then.
+   * those that are not done, of which `blame` says that it is their own doing; the others are done by then, or wait.
    */
-  async done(advanced: () => number, ms: number): Promise<void> {
+  async done(
+    advanced: () => number,
+    ms: number,
+    blame: (device: number) => boolean = () => true,
+  ): Promise<void> {
     const { signal } = this.#course;
     const all = Promise.all(this.#running.values());
     const what = `The ${this.#verb} of every device`;
+    let idle = 0;
+    const count = () => {
+      // Where nobody is to blame, the wait is not theirs
+      if (![...this.#running.keys()].some(blame)) idle++;
+      return advanced() - this.#running.size + idle;
+    };
     try {
-      await whileAdvancing(all, () => advanced() - this.#running.size, { what, ms, signal });
+      await whileAdvancing(all, count, { what, ms, signal });
     } catch (error) {
       if (!(error instanceof DeadlineError)) throw error;
-      const message = `${this.unfinished.join(', ')} could not be ${this.#participle} within ${ms} ms`;
+      const titles = [...this.#running.keys()].filter(blame).map((device) => titleOf(this.#devices[device]!));
+      const message = `${titles.join(', ')} could not be ${this.#participle} within ${ms} ms`;
       throw new TransferError('ERR_DEVICE_STATE', message, { cause: error });
     }
     signal.throwIfAborted();
@@ -77,9 +83,9 @@ export class DeviceWork {
     try {
       await within(Promise.all(this.#running.values()), { what: 'The end of the devices', ms });
     } catch (_late) {
-      // Named by what is left
+      // What is left is named
     }
-    return this.unfinished;
+    return [...this.#running.keys()].map((device) => titleOf(this.#devices[device]!));
   }
 
   get #participle(): 'saved' | 'loaded' {

@@ -52,7 +52,7 @@ export const TIMINGS: TransferTimings = {
   barrierMs: 30_000,
   stopMs: 10_000,
   saveMs: 120_000,
-  loadMs: 120_000,
+  loadMs: 60_000,
   startMs: 30_000,
   undoMs: 30_000,
   endMs: 10_000,

@@ -198,6 +198,28 @@ for (const side of ['source', 'destination'] as const)
     }
   });
 
+test('a device that is stuck at the destination before all of its state was sent is named there', async () => {
+  const release = new SharedArrayBuffer(4);
+  const timings = { ...QUIET, silenceMs: 3_000, saveMs: 2_000, loadMs: 400, endMs: 200 };
+  const states = [8_500_000, 300];
+  try {
+    using played = await play({
+      source: { states, lanes: sourceLanes },
+      destination: { states, lanes: destinationLanes, mishap: { kind: 'stuck', release } },
+      send: { timings },
+      receive: { timings, slots: 4 },
+    });
+    assertStayed(played, ['dev-0']);
+    for (const { outcome, code, why } of [played.sent, played.received]) {
+      assert.deepEqual([outcome, code], ['failed', 'ERR_DEVICE_STATE']);
+      assert.match(`${why}`, /dev-0 could not be loaded within 400 ms$/);
+    }
+  } finally {
+    Atomics.store(new Int32Array(release), 0, 1);
+    Atomics.notify(new Int32Array(release), 0);
+  }
+});
+
 /** Signs of life often enough for short tests. */
 const QUIET = {
   keepAliveMs: 50,

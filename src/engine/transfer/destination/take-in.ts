@@ -18,7 +18,7 @@ export async function takeIn(destination: Destination, intake: Intake): Promise<
   for (;;) {
     const message = await course.next('Word from the source', NEVER, 'barrier', 'switchover', 'end');
     if (message.kind === 'barrier') await passBarrier(destination, intake, message.n);
-    else if (message.kind === 'switchover') course.note('The machine stands still at the source');
+    else if (message.kind === 'switchover') watchLoads(destination, intake);
     else return await loadAll(destination, intake, message);
   }
 }
@@ -31,6 +31,22 @@ function startLoads({ course }: Destination, { devices, slots, loads }: Intake):
       () => load(slots!.source(device, { within: NEVER }), { signal }),
       (ms) => course.say({ kind: 'device-loaded', device, ms, bytes: slots!.device(device).bytes }),
     );
+}
+
+/**
+ * The machine stands still at the source, and the state of its devices comes: one that is stuck keeps the source from sending
+ * the rest, and only this end can name it.
+ */
+function watchLoads({ course }: Destination, intake: Intake): void {
+  const { slots, loads } = intake;
+  course.note('The machine stands still at the source');
+  const hasWork = (device: number) => {
+    const { received, next } = slots!.device(device);
+    return received > next;
+  };
+  loads
+    .done(() => intake.loaded + intake.bytes, course.timings.loadMs, hasWork)
+    .catch((error: unknown) => course.fail(error));
 }
 
 /** Wait until every channel is at the barrier, so that nothing older can come after what is newer, and let them go on. */

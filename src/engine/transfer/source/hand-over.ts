@@ -10,7 +10,7 @@ import { endOf } from './switchover.ts';
  * destination's word the machine is nobody's that could be asked.
  */
 export async function handOver(source: Source): Promise<Ending> {
-  const { course, machine, replacements, channels } = source;
+  const { course, replacements, channels } = source;
   const { timings, signal } = course;
   course.enter('loading');
   course.say(endOf(source));
@@ -26,12 +26,12 @@ export async function handOver(source: Source): Promise<Ending> {
   source.startedAt = performance.now();
   course.link!.mayEnd();
   course.enter('ended');
-  return { outcome: 'completed', machineAt: 'destination', ...(await releasing(source, machine.release())) };
+  return { outcome: 'completed', machineAt: 'destination', ...(await release(source)) };
 }
 
 /** Leave the machine in the folder: everything is on disk before its last message is. */
 export async function keepInFolder(source: Source, folder: string): Promise<Ending> {
-  const { course, machine, replacements, channels } = source;
+  const { course, replacements, channels } = source;
   const { timings, signal } = course;
   course.enter('loading');
   replacements!.close();
@@ -43,13 +43,13 @@ export async function keepInFolder(source: Source, folder: string): Promise<Endi
   signal.throwIfAborted();
   syncFolder(folder);
   course.enter('ended');
-  return { outcome: 'completed', machineAt: 'folder', ...(await releasing(source, machine.release())) };
+  return { outcome: 'completed', machineAt: 'folder', ...(await release(source)) };
 }
 
-/** What went wrong with giving up what is not needed any more: nothing that changes the outcome. */
-async function releasing({ course }: Source, released: Promise<void>): Promise<{ more?: string }> {
+/** Give up what is not needed any more. What goes wrong with that changes nothing of the outcome. */
+async function release({ course, machine }: Source): Promise<{ more?: string }> {
   try {
-    await within(released, { what: 'The release of the machine', ms: course.timings.undoMs });
+    await within(machine.release(), { what: 'The release of the machine', ms: course.timings.undoMs });
     return {};
   } catch (error) {
     return { more: `It could not be released here: ${asError(error).message}` };

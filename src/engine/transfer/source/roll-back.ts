@@ -43,13 +43,21 @@ async function resume({
   machine,
   saves,
   stoppedAt,
+  stopping,
 }: Source): Promise<Pick<Ending, 'machineAt' | 'more'>> {
   if (stoppedAt === undefined) return { machineAt: 'source' };
   await saves.settle(course.timings.endMs);
+  await settled(stopping, course.timings.stopMs);
   try {
     await within(machine.resume(), { what: 'The machine’s running on', ms: course.timings.undoMs });
     return { machineAt: 'source' };
   } catch (error) {
     return { machineAt: 'nowhere', more: `and it does not run on here: ${asError(error).message}` };
   }
+}
+
+/** A stop that is still under way comes to its end first, however it ends, unless it takes too long. */
+async function settled(stopping: Promise<void> | undefined, ms: number): Promise<void> {
+  const end = Promise.allSettled([stopping]);
+  await within(end, { what: 'The stop of the machine', ms }).catch(() => undefined);
 }

@@ -1,3 +1,4 @@
+import { asError } from '../../../errors.ts';
 import { describeEnding, type Ending } from '../ending.ts';
 import type { SourceMachine } from '../machine.ts';
 import type { SendOptions } from '../options.ts';
@@ -38,7 +39,7 @@ async function walk(source: Source): Promise<Ending> {
 
 /** Give everything back. Returns what does not return, whose memory is kept. */
 async function windUp(source: Source): Promise<string[]> {
-  const { course, machine, slots, channels, saves, report, pool } = source;
+  const { course, slots, channels, saves, report, pool } = source;
   const { endMs } = course.timings;
   report?.[Symbol.dispose]();
   slots?.cancel();
@@ -47,11 +48,20 @@ async function windUp(source: Source): Promise<string[]> {
   if ((await pool?.end()) === false) stuck.push('compression');
   if (stuck.length > 0) slots?.quarantine();
   slots?.[Symbol.dispose]();
-  if (source.watching) await machine.dirty.stop();
+  if (source.watching) await unwatch(source);
   await course.link?.close(endMs);
   source.tls?.[Symbol.dispose]();
   course[Symbol.dispose]();
   return stuck;
+}
+
+/** Whoever watched the machine's memory may not be able to stop: that changes nothing of the outcome. */
+async function unwatch({ course, machine }: Source): Promise<void> {
+  try {
+    await machine.dirty.stop();
+  } catch (error) {
+    course.note(`What watched the machine’s memory did not stop: ${asError(error).message}`);
+  }
 }
 
 function outcomeOf(source: Source, ending: Ending, quarantined: readonly string[]): Outcome {

@@ -33,8 +33,9 @@ export class Source {
   report: Disposable | undefined;
   /** Whether the machine's dirty pages are being watched. */
   watching = false;
-  /** When the machine was told to stop. */
+  /** When the machine was told to stop, and what came of it. */
   stoppedAt: number | undefined;
+  stopping: Promise<void> | undefined;
   /** When the destination said that it runs. */
   startedAt: number | undefined;
   /** Files that were made, where it goes into a folder. */

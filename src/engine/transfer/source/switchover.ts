@@ -1,6 +1,6 @@
 import { DeadlineError } from '../../../errors.ts';
 import { TransferError } from '../errors.ts';
-import { NEVER, within } from '../wait.ts';
+import { within } from '../wait.ts';
 import { makePass, passBarrier } from './passes.ts';
 import type { Source } from './source.ts';
 
@@ -24,7 +24,7 @@ export async function switchOver(source: Source): Promise<void> {
   await stopMachine(source);
   course.say({ kind: 'switchover', pass: source.passes });
   for (const [device, { save }] of machine.devices.entries())
-    saves.start(device, () => save(slots!.sink(device, { within: NEVER }), { signal }));
+    saves.start(device, () => save(slots!.sink(device, { within: 4 * timings.saveMs }), { signal }));
   await machine.dirty.collect(ram.pages);
   do await makePass(source);
   while (ram.remaining() > 0);
@@ -36,7 +36,8 @@ async function stopMachine(source: Source): Promise<void> {
   const { timings, signal } = course;
   source.stoppedAt = performance.now();
   try {
-    await within(machine.stop(), { what: 'The stop of the machine', ms: timings.stopMs, signal });
+    source.stopping = machine.stop();
+    await within(source.stopping, { what: 'The stop of the machine', ms: timings.stopMs, signal });
   } catch (error) {
     if (signal.aborted || error instanceof DeadlineError) throw error;
     throw new TransferError('ERR_MACHINE', `The machine could not be stopped: ${String(error)}`, {
