@@ -85,7 +85,7 @@ export async function tellMachineStory(
   timeline.check('the move', outcome.outcome === 'completed', describeOutcome(outcome));
   if (outcome.outcome === 'unknown') return 'unknown';
   if (outcome.outcome === 'completed') await proveThere(timeline, machine, there, outcome, watch);
-  else await proveHere(timeline, machine);
+  else if (outcome.machineAt === 'source') await proveHere(timeline, machine);
   return outcome.outcome === 'cancelled' ? 'cancelled' : 'told';
 }
 

@@ -1,5 +1,5 @@
 import type { SlotSinkStart, SlotSourceStart } from '../../engine/slots/index.ts';
-import { asError } from '../../errors.ts';
+import { asError, DeadlineError } from '../../errors.ts';
 import type { Control } from './control.ts';
 import type { DiskFindings } from './disk-driver.ts';
 import type { StateMoved } from './hosted-disk.ts';
@@ -7,6 +7,9 @@ import type { MachinePlan } from './plan.ts';
 import type { MachineRam } from './ram.ts';
 import type { MemoryFindings } from './ram-workload.ts';
 import { type DiskThread, type ProcessorThread, startThreads } from './threads.ts';
+
+/** How long the guest and its disks may take to stop, in milliseconds. */
+const PAUSE_WITHIN = 10_000;
 
 /** What was found when a guest looked at everything it has. */
 export interface MachineFindings {
@@ -85,24 +88,24 @@ export class SyntheticMachine implements AsyncDisposable {
 
   /** The guest, which is awake, goes about its work until `pause`. */
   work(): void {
-    if (this.#work.length > 0) return;
     const { processor, disks, controls } = this.#parts;
+    if (!controls.processor.isPaused) return;
     controls.processor.run();
     controls.disks.run();
-    this.#work = [processor.run('work'), ...disks.map((disk) => disk.run('work'))];
+    this.#work = [processor.runOn('work'), ...disks.map((disk) => disk.runOn('work'))];
     // What fails is told by `pause`, which awaits them
     for (const work of this.#work) work.catch(() => undefined);
   }
 
   /**
    * Stop the guest and suspend its disks: when this resolves nothing is written any more. Rejects with what the guest found
-   * wrong while it worked; it is stopped then, too.
+   * wrong while it worked; it is stopped then, too. Rejects with `ERR_DEADLINE` where something does not stop.
    */
   async pause(): Promise<void> {
     const { controls } = this.#parts;
     controls.processor.pause();
     controls.disks.pause();
-    const ended = await Promise.allSettled(this.#work);
+    const ended = await within(Promise.allSettled(this.#work), 'The stop of the guest', PAUSE_WITHIN);
     this.#work = [];
     const failed = ended.find((one) => one.status === 'rejected');
     if (failed !== undefined) throw asError(failed.reason);
@@ -156,5 +159,15 @@ export class SyntheticMachine implements AsyncDisposable {
     const disk = this.#parts.disks[index];
     if (disk === undefined) throw new RangeError(`There is no disk ${index} of ${this.#parts.disks.length}`);
     return disk;
+  }
+}
+
+async function within<T>(promise: Promise<T>, what: string, milliseconds: number): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new DeadlineError(what, milliseconds)), milliseconds);
+  try {
+    return await Promise.race([promise, late.promise]);
+  } finally {
+    clearTimeout(timer);
   }
 }
