@@ -5,7 +5,7 @@ export { PacketError, type PacketErrorCode } from './errors.ts';
 export { describeFlags, PayloadFlag } from './flags.ts';
 export { noneKind } from './none.ts';
 export { RamHeader } from './packets.ts';
-export { ramKind } from './ram.ts';
+export { ramKind, ramModule } from './ram.ts';
 export { type PlacedBlock, placeBlocks, RAM_PAGE_SIZE, type RamBlock, type RamLayout } from './ram-blocks.ts';
 export type { RamCounts } from './ram-counters.ts';
 export { RamPass, type RamPassOptions } from './ram-pass.ts';

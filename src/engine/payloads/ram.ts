@@ -6,8 +6,11 @@ import { RamSource } from './ram-source.ts';
 
 /** What channels need to send the RAM of a `RamPass`, or to receive that of a `RamReceiver`. */
 export function ramKind(share: RamPass | RamReceiver): KindStart {
-  return { module: import.meta.url, start: share.start };
+  return { module: ramModule, start: share.start };
 }
+
+/** The module that channel threads load for RAM. */
+export const ramModule = import.meta.url;
 
 /** RAM in one channel thread. */
 export function createKind(start: unknown, channel: ChannelFacts): PayloadKind {

@@ -1,6 +1,11 @@
 import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
-import { type ChannelCounters, Channels, type Connection } from '../../engine/channels/index.ts';
+import {
+  type ChannelCounters,
+  Channels,
+  type Connection,
+  type WarmThreads,
+} from '../../engine/channels/index.ts';
 import { noneKind, type RamCounts, RamReceiver, ramKind } from '../../engine/payloads/index.ts';
 import { FerryError } from '../../errors.ts';
 import {
@@ -39,6 +44,7 @@ export interface Received {
 interface IntakeOptions extends QemuReceiverOptions {
   readonly memory: BlockMemory;
   readonly end: Ending;
+  readonly threads: WarmThreads;
 }
 
 type Prologue = Extract<StreamEvent, { type: 'prologue' }>;
@@ -150,7 +156,7 @@ export class Intake implements AsyncDisposable {
 
   /** Make room for RAM, and let the channels read: all that they have before the first flush is a SYNC packet. */
   async #prepare(listed: readonly StreamBlock[]): Promise<void> {
-    const { memory, end, method = 'none' } = this.#options;
+    const { memory, end, threads, method = 'none' } = this.#options;
     const blocks = listed.map(({ name, length }) => memory.add(name, length));
     const { fresh } = memory;
     memory.fresh = false;
@@ -166,6 +172,7 @@ export class Intake implements AsyncDisposable {
         extended: false,
         checksum: false,
         packetMs: this.#stall,
+        threads,
         onFailure: (_id, error) => end.because(error),
       },
       { signal: end.signal },

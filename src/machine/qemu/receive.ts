@@ -5,8 +5,11 @@ import {
   type Listener,
   listen,
   parseEndpoint,
+  WarmThreads,
 } from '../../engine/channels/index.ts';
+import { noneKind, ramModule } from '../../engine/payloads/index.ts';
 import { DeadlineError, FerryError } from '../../errors.ts';
+import { DEFAULT_PAGE_SIZE } from '../../qemu-stream/index.ts';
 import { BlockMemory } from './block-memory.ts';
 import { Ending } from './ending.ts';
 import { Intake, type Received } from './intake.ts';
@@ -26,20 +29,25 @@ const NO_UUID = new Uint8Array(16);
 export class QemuReceiver implements AsyncDisposable {
   readonly #listener: Listener;
   readonly #options: QemuReceiverOptions;
+  /** For the first machine: a source should not wait for what can be there before it comes. */
+  readonly #threads: WarmThreads;
   /** What is being received. */
   readonly #running = new Map<Ending, Promise<unknown>>();
 
-  /** Listen for a source. Rejects with `ERR_ENDPOINT` for an endpoint that QEMU cannot migrate to. */
+  /** Listen for a source. Resolves when everything is ready for it; rejects with `ERR_ENDPOINT` for an endpoint that QEMU cannot migrate to. */
   static async listen(options: QemuReceiverOptions): Promise<QemuReceiver> {
     const endpoint = parseEndpoint(options.endpoint);
     if (endpoint.extended || endpoint.tls || endpoint.transport === 'file')
       throw new FerryError('ERR_ENDPOINT', `${options.endpoint} is not taken: tcp: and unix: are`);
-    return new QemuReceiver(await listen(endpoint), options);
+    const receiver = new QemuReceiver(await listen(endpoint), options);
+    await receiver.#threads.ready();
+    return receiver;
   }
 
   private constructor(listener: Listener, options: QemuReceiverOptions) {
     this.#listener = listener;
     this.#options = options;
+    this.#threads = new WarmThreads(options.channels, [ramModule, noneKind(DEFAULT_PAGE_SIZE).module]);
   }
 
   /** What the source's `migrate` is told. */
@@ -67,6 +75,7 @@ export class QemuReceiver implements AsyncDisposable {
     for (const end of this.#running.keys())
       end.because(new FerryError('ERR_QEMU_RECEIVER', `Nobody listens at ${this.uri} any more`));
     await Promise.allSettled(this.#running.values());
+    await this.#threads[Symbol.asyncDispose]();
     await this.#listener[Symbol.asyncDispose]();
   }
 
@@ -79,6 +88,7 @@ export class QemuReceiver implements AsyncDisposable {
         ...this.#options,
         memory,
         end,
+        threads: this.#threads,
       });
       const received = await intake.run();
       return { ...received, memory, [Symbol.dispose]: () => own && memory[Symbol.dispose]() };
