@@ -19,7 +19,7 @@ export class SendingChannel {
   constructor(start: SendSlotsStart, channel: number) {
     this.arena = viewArena(start.arena);
     this.#ledger = new SendLedger(start.ledger);
-    this.#lock = new Lock(this.#ledger.words, 0);
+    this.#lock = new Lock(this.#ledger.words, 0, this.#ledger.signals);
     this.#channel = channel;
   }
 
@@ -63,7 +63,7 @@ export class ReceivingChannel {
     this.arena = viewArena(start.arena);
     this.#titles = start.devices.map(deviceTitle);
     this.#ledger = new ReceiveLedger(start.ledger, this.#titles);
-    this.#lock = new Lock(this.#ledger.words, 0);
+    this.#lock = new Lock(this.#ledger.words, 0, this.#ledger.signals);
     this.#channel = channel;
     this.#spill = start.spill && new SpillFile(start.spill);
   }

@@ -80,7 +80,7 @@ class Packing implements Chore {
 
   constructor(start: SendSlotsStart, tools: Tools) {
     this.ledger = new SendLedger(start.ledger);
-    this.#lock = new Lock(this.ledger.words, 0);
+    this.#lock = new Lock(this.ledger.words, 0, this.ledger.signals);
     this.#arena = start.arena;
     this.#bell = new Int32Array(start.bell);
     this.#tools = tools;
@@ -112,7 +112,7 @@ class Unpacking implements Chore {
   constructor(start: ReceiveSlotsStart, tools: Tools) {
     this.#titles = start.devices.map(deviceTitle);
     this.ledger = new ReceiveLedger(start.ledger, this.#titles);
-    this.#lock = new Lock(this.ledger.words, 0);
+    this.#lock = new Lock(this.ledger.words, 0, this.ledger.signals);
     this.#arena = start.arena;
     this.#tools = tools;
   }

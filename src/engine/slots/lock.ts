@@ -1,6 +1,7 @@
 import { threadId } from 'node:worker_threads';
 import { SlotError } from './errors.ts';
 import { LOCK_WITHIN } from './limits.ts';
+import { Signals } from './signals.ts';
 
 /** Words of a lock: who holds it (0 nobody), and how many threads wait for it. */
 export const LOCK_WORDS = 2;
@@ -19,21 +20,26 @@ export class Lock {
   readonly #words: Int32Array<SharedArrayBuffer>;
   readonly #at: number;
   readonly #me = ownerWord(threadId);
+  readonly #signals: Signals;
 
-  constructor(words: Int32Array<SharedArrayBuffer>, at: number) {
+  /** `signals` are those that are raised while the lock is held. */
+  constructor(words: Int32Array<SharedArrayBuffer>, at: number, signals = new Signals(words)) {
     this.#words = words;
     this.#at = at;
+    this.#signals = signals;
   }
 
   /** Throws `ERR_SLOT_LOCK` where another thread keeps it for longer than any thread that lives does. */
   acquire(): void {
-    for (let i = 0; i < SPINS; i++) if (this.#take()) return;
+    if (this.#take()) return;
+    for (let i = 0; i < SPINS; i++) if (Atomics.load(this.#words, this.#at) === 0 && this.#take()) return;
     this.#wait();
   }
 
   release(): void {
     Atomics.store(this.#words, this.#at, 0);
     if (Atomics.load(this.#words, this.#at + 1) > 0) Atomics.notify(this.#words, this.#at, 1);
+    this.#signals.wake();
   }
 
   /** Do `work`, which makes no call that may wait, with the lock held. */

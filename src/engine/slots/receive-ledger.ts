@@ -3,6 +3,7 @@ import { LOCK_WORDS } from './lock.ts';
 import { PlaceState, Places, type PlaceTable } from './places.ts';
 import { Sequences } from './sequences.ts';
 import { shareFor } from './shares.ts';
+import { Signals } from './signals.ts';
 
 /** What `claim` answers instead of a place: the buffer is here already and is read into nothing. */
 export const DROP = -1;
@@ -19,7 +20,8 @@ const SLOTS = LOCK_WORDS + 3;
 const PER_DEVICE = LOCK_WORDS + 4;
 const CREDITS = LOCK_WORDS + 5;
 const WORK = LOCK_WORDS + 6;
-const PLACES = LOCK_WORDS + 7;
+const SHARE = LOCK_WORDS + 7;
+const PLACES = LOCK_WORDS + 8;
 const HEADER = PLACES + Places.HEADER_WORDS;
 
 // Words of a device, beside those of its sequence. The credit is a count of 32 bits: "the first index that is not".
@@ -71,6 +73,8 @@ export interface ReceiveDevice {
  */
 export class ReceiveLedger {
   readonly words: Int32Array<SharedArrayBuffer>;
+  /** The words of the ledger that others sleep on, when they were changed. */
+  readonly signals: Signals;
   readonly #sequences: Sequences;
   readonly #places: Places;
 
@@ -95,6 +99,7 @@ export class ReceiveLedger {
   /** The ledger whose words are in `shared`. */
   constructor(shared: SharedArrayBuffer, titles: readonly string[]) {
     this.words = new Int32Array(shared);
+    this.signals = new Signals(this.words);
     const sequences = HEADER + this.words[DEVICES]! * DEVICE_WORDS;
     this.#sequences = new Sequences(this.words, sequences, titles);
     this.#places = new Places(this.words, PLACES, sequences + this.words[DEVICES]! * Sequences.DEVICE_WORDS);
@@ -183,15 +188,15 @@ export class ReceiveLedger {
     this.#sequences.came(device, index, last);
     this.#follow(device);
     if (last) this.#grant();
-    if (packed) this.#signal(WORK, 1);
-    else if (index === this.#sequences.next(device)) this.#signal(at + ARRIVED);
-    this.#signal(CHANGED);
+    if (packed) this.signals.raise(WORK);
+    else if (index === this.#sequences.next(device)) this.signals.raise(at + ARRIVED);
+    this.signals.raise(CHANGED);
   }
 
   /** Nothing came to `place`: it is free again. */
   abandon(place: number): void {
     this.#places.free(place);
-    this.#signal(CHANGED);
+    this.signals.raise(CHANGED);
   }
 
   // What decompresses does
@@ -220,8 +225,8 @@ export class ReceiveLedger {
       return;
     }
     this.#places.fill(slot, length);
-    if (this.#places.indexOf(slot) === this.#sequences.next(device)) this.#signal(at + ARRIVED);
-    this.#signal(CHANGED);
+    if (this.#places.indexOf(slot) === this.#sequences.next(device)) this.signals.raise(at + ARRIVED);
+    this.signals.raise(CHANGED);
   }
 
   /** Nothing was loaded for as long as a loader may take: those that have something to load count as stuck until they go on. */
@@ -235,7 +240,7 @@ export class ReceiveLedger {
   /** The device's thread begins to load. */
   open(device: number): void {
     this.words[this.#device(device) + OPENED] = 1;
-    this.#signal(CHANGED);
+    this.signals.raise(CHANGED);
   }
 
   /** Where the device's next buffer is; -1 where it has not come yet. */
@@ -262,10 +267,13 @@ export class ReceiveLedger {
 
   /** The device's next buffer, at `place`, has been loaded. */
   loaded(place: number): void {
-    this.#sequences.loaded(this.#places.deviceOf(place), this.#places.lengthOf(place));
+    const device = this.#places.deviceOf(place);
+    this.#sequences.loaded(device, this.#places.lengthOf(place));
     this.#places.free(place);
-    this.#grant();
-    this.#signal(CHANGED);
+    // As long as nobody knows how much a device needs, that it has loaded something changes nothing for the others
+    if (this.#sequences.total(device) === 0) this.#raise(device);
+    else this.#grant();
+    this.signals.raise(CHANGED);
   }
 
   lengthOf(place: number): number {
@@ -285,7 +293,7 @@ export class ReceiveLedger {
   /** The channel's thread has ended: what it was reading will not come. */
   lostBy(channel: number): void {
     this.#places.freeOf(channel);
-    this.#signal(CHANGED);
+    this.signals.raise(CHANGED);
   }
 
   /** The device will not load any more: what has come for it is dropped, and so is what still comes. */
@@ -295,15 +303,20 @@ export class ReceiveLedger {
     this.#places.dropFull(device, this.#sequences.next(device));
     this.words[at + NEED] = this.#places.held(device);
     this.#grant();
-    this.#signal(at + ARRIVED);
-    this.#signal(CHANGED);
+    this.signals.raise(at + ARRIVED);
+    this.signals.raise(CHANGED);
   }
 
   cancel(): void {
     Atomics.store(this.words, CANCELLED, 1);
-    for (let d = 0; d < this.devices; d++) this.#signal(this.arrivedWord(d));
-    this.#signal(WORK);
-    this.#signal(CHANGED);
+    this.rouse();
+  }
+
+  /** Have everyone who sleeps look again. */
+  rouse(): void {
+    for (let d = 0; d < this.devices; d++) this.signals.raise(this.arrivedWord(d));
+    this.signals.raise(WORK);
+    this.signals.raise(CHANGED);
   }
 
   device(device: number): ReceiveDevice {
@@ -329,9 +342,9 @@ export class ReceiveLedger {
     this.#grant();
     for (let d = 0; d < this.devices; d++) {
       this.#follow(d);
-      this.#signal(this.arrivedWord(d));
+      this.signals.raise(this.arrivedWord(d));
     }
-    this.#signal(CHANGED);
+    this.signals.raise(CHANGED);
   }
 
   /** Whether some device has its next buffer at hand, and a thread that goes on loading: room will come of that. */
@@ -354,7 +367,7 @@ export class ReceiveLedger {
     this.#sequences.setReceived(device, received);
   }
 
-  /** Raise credits as far as the shares allow. */
+  /** Share the slots out, and raise credits as far as that allows. */
   #grant(): void {
     for (let d = 0; d < this.devices; d++) {
       const at = this.#device(d);
@@ -364,19 +377,18 @@ export class ReceiveLedger {
     }
     const perDevice = this.words[PER_DEVICE]!;
     const needs = HEADER + NEED;
-    const share = shareFor(this.words, needs, DEVICE_WORDS, this.devices, this.slots, perDevice);
-    for (let d = 0; d < this.devices; d++) {
-      const at = this.#device(d);
-      const need = this.words[at + NEED]!;
-      const credit = this.#sequences.next(d) + (need < 0 ? share : Math.min(share, need));
-      if (this.words[at + ABORTED] === 0 && credit > this.words[at + CREDIT]! >>> 0)
-        this.words[at + CREDIT] = Math.min(credit, MAX_INDEX + 1) | 0;
-    }
+    this.words[SHARE] = shareFor(this.words, needs, DEVICE_WORDS, this.devices, this.slots, perDevice);
+    for (let d = 0; d < this.devices; d++) this.#raise(d);
   }
 
-  #signal(word: number, waiters = Number.POSITIVE_INFINITY): void {
-    Atomics.add(this.words, word, 1);
-    Atomics.notify(this.words, word, waiters);
+  /** Raise the credit of a device as far as its share allows. */
+  #raise(device: number): void {
+    const at = this.#device(device);
+    const share = this.words[SHARE]!;
+    const need = this.words[at + NEED]!;
+    const credit = this.#sequences.next(device) + (need < 0 ? share : Math.min(share, need));
+    if (this.words[at + ABORTED] === 0 && credit > this.words[at + CREDIT]! >>> 0)
+      this.words[at + CREDIT] = Math.min(credit, MAX_INDEX + 1) | 0;
   }
 
   #device(device: number): number {

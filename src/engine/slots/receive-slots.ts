@@ -81,7 +81,7 @@ export class ReceiveSlots implements Disposable {
       },
       devices.map(deviceTitle),
     );
-    this.#lock = new Lock(this.#ledger.words, 0);
+    this.#lock = new Lock(this.#ledger.words, 0, this.#ledger.signals);
     this.start = {
       ledger: this.#ledger.words.buffer,
       arena: this.#arena.place,
@@ -117,8 +117,9 @@ export class ReceiveSlots implements Disposable {
     return this.device(device).credit - 1;
   }
 
+  /** How far the device has come: each figure is true, though others may have changed meanwhile. */
   device(device: number): ReceiveDevice {
-    return this.#lock.holding(() => this.#ledger.device(device));
+    return this.#ledger.device(device);
   }
 
   /** How the device is called in messages. */
@@ -140,13 +141,18 @@ export class ReceiveSlots implements Disposable {
   cancel(): void {
     // Without the lock: also where a thread died that held it
     this.#ledger.cancel();
+    this.#ledger.signals.wake();
   }
 
   /** A thread that uses these slots has ended by force: `thread` is its `threadId`. */
   threadEnded(thread: number): void {
-    if (!this.#lock.takeFrom(thread)) return;
-    this.#ledger.mend();
-    this.#lock.release();
+    if (this.#lock.takeFrom(thread)) {
+      this.#ledger.mend();
+      this.#lock.release();
+    }
+    // It may have died before it woke whoever it had something for
+    this.#ledger.rouse();
+    this.#ledger.signals.wake();
   }
 
   /** Have the threads that compress look whether they are to end. */

@@ -3,7 +3,8 @@ import { MAX_INDEX } from './limits.ts';
 import { LOCK_WORDS } from './lock.ts';
 import { SendState, SendTable } from './send-table.ts';
 import { shareFor } from './shares.ts';
-import { addWide, wide } from './wide.ts';
+import { Signals } from './signals.ts';
+import { addWide, WIDE_WORDS, wide } from './wide.ts';
 
 // Words of the whole
 const CANCELLED = LOCK_WORDS;
@@ -14,7 +15,8 @@ const KEEP = LOCK_WORDS + 4;
 const TURN = LOCK_WORDS + 5;
 const PACK = LOCK_WORDS + 6;
 const WORK = LOCK_WORDS + 7;
-const TABLE = LOCK_WORDS + 8;
+const SHARE = LOCK_WORDS + 8;
+const TABLE = LOCK_WORDS + 9;
 const HEADER = TABLE + SendTable.HEADER_WORDS;
 
 // Words of a device. Indices are counts of 32 bits: "the first index that is not".
@@ -27,7 +29,7 @@ const ABORTED = 5;
 const ROOM = 6;
 const WRITTEN = 7;
 const BYTES = 8;
-const DEVICE_WORDS = 10;
+const DEVICE_WORDS = BYTES + WIDE_WORDS;
 
 /** No limit to what a device may send. */
 const UNLIMITED = MAX_INDEX + 1;
@@ -68,6 +70,8 @@ export interface SendDevice {
  */
 export class SendLedger {
   readonly words: Int32Array<SharedArrayBuffer>;
+  /** The words of the ledger that others sleep on, when they were changed. */
+  readonly signals: Signals;
   /** What is in each slot. */
   readonly table: SendTable;
 
@@ -87,12 +91,14 @@ export class SendLedger {
       words[ledger.#device(d) + NEED] = -1;
     }
     ledger.table.mend();
+    words[SHARE] = ledger.#share();
     return ledger;
   }
 
   /** The ledger whose words are in `shared`. */
   constructor(shared: SharedArrayBuffer) {
     this.words = new Int32Array(shared);
+    this.signals = new Signals(this.words);
     this.table = new SendTable(this.words, TABLE, HEADER + this.words[DEVICES]! * DEVICE_WORDS);
   }
 
@@ -135,7 +141,7 @@ export class SendLedger {
    */
   reserve(device: number): number {
     this.#refuseEnded(device);
-    const isFull = this.table.held(device) >= this.#share();
+    const isFull = this.table.held(device) >= this.words[SHARE]!;
     return isFull || this.isAborted(device) ? -1 : this.table.takeFree(device);
   }
 
@@ -151,10 +157,10 @@ export class SendLedger {
     if (last) words[at + ENDED] = 1;
     if (words[PACK] === 1 && length > 0) {
       table.setState(slot, SendState.raw);
-      this.#signal(WORK, 1);
+      this.signals.raise(WORK);
     } else table.post(slot);
     this.#fitNeed(device);
-    this.#signal(CHANGED);
+    this.signals.raise(CHANGED);
   }
 
   // What compresses does
@@ -178,7 +184,7 @@ export class SendLedger {
   packed(slot: number, length: number | undefined): void {
     if (length !== undefined) this.table.setPacked(slot, length);
     this.table.post(slot);
-    this.#signal(CHANGED);
+    this.signals.raise(CHANGED);
   }
 
   // What a channel does
@@ -206,7 +212,7 @@ export class SendLedger {
     addWide(this.words, at + BYTES, this.table.wholeLengthOf(slot));
     this.table.setState(slot, SendState.sent);
     if (this.words[KEEP] === 0 || this.#isReceived(slot)) this.#free(slot);
-    this.#signal(CHANGED);
+    this.signals.raise(CHANGED);
   }
 
   // What the main side does
@@ -228,7 +234,7 @@ export class SendLedger {
     for (let slot = 0; slot < this.slots; slot++)
       if (table.stateOf(slot) === SendState.sent && table.deviceOf(slot) === device && this.#isReceived(slot))
         this.#free(slot);
-    this.#signal(CHANGED);
+    this.signals.raise(CHANGED);
   }
 
   /**
@@ -250,7 +256,7 @@ export class SendLedger {
       table.post(slot);
       lost++;
     }
-    this.#signal(CHANGED);
+    this.signals.raise(CHANGED);
     return lost;
   }
 
@@ -259,15 +265,20 @@ export class SendLedger {
     const at = this.#device(device);
     Atomics.store(this.words, at + ABORTED, 1);
     this.#fitNeed(device);
-    this.#signal(at + ROOM);
-    this.#signal(CHANGED);
+    this.signals.raise(at + ROOM);
+    this.signals.raise(CHANGED);
   }
 
   cancel(): void {
     Atomics.store(this.words, CANCELLED, 1);
-    for (let d = 0; d < this.devices; d++) this.#signal(this.roomWord(d));
-    this.#signal(WORK);
-    this.#signal(CHANGED);
+    this.rouse();
+  }
+
+  /** Have everyone who sleeps look again. */
+  rouse(): void {
+    for (let d = 0; d < this.devices; d++) this.signals.raise(this.roomWord(d));
+    this.signals.raise(WORK);
+    this.signals.raise(CHANGED);
   }
 
   device(device: number): SendDevice {
@@ -296,9 +307,9 @@ export class SendLedger {
     }
     for (let d = 0; d < this.devices; d++) {
       this.#fitNeed(d);
-      this.#signal(this.roomWord(d));
+      this.signals.raise(this.roomWord(d));
     }
-    this.#signal(CHANGED);
+    this.signals.raise(CHANGED);
   }
 
   #refuseEnded(device: number): void {
@@ -321,28 +332,24 @@ export class SendLedger {
     const device = this.table.deviceOf(slot);
     this.table.free(slot);
     this.#fitNeed(device);
-    this.#signal(this.roomWord(device));
+    this.signals.raise(this.roomWord(device));
   }
 
   /** A device that posts nothing more needs no more slots than it has: the others may have what it leaves. */
   #fitNeed(device: number): void {
     const at = this.#device(device);
     if (this.words[at + ENDED] === 0 && this.words[at + ABORTED] === 0) return;
-    const before = this.#share();
     this.words[at + NEED] = this.table.held(device);
-    if (this.#share() > before)
-      for (let d = 0; d < this.devices; d++) if (d !== device) this.#signal(this.roomWord(d));
+    const before = this.words[SHARE]!;
+    this.words[SHARE] = this.#share();
+    if (this.words[SHARE] > before)
+      for (let d = 0; d < this.devices; d++) if (d !== device) this.signals.raise(this.roomWord(d));
   }
 
-  /** Slots that a device may have now. */
+  /** Slots that a device may have, as things are. */
   #share(): number {
     const needs = HEADER + NEED;
     return shareFor(this.words, needs, DEVICE_WORDS, this.devices, this.slots, this.words[PER_DEVICE]!);
-  }
-
-  #signal(word: number, waiters = Number.POSITIVE_INFINITY): void {
-    Atomics.add(this.words, word, 1);
-    Atomics.notify(this.words, word, waiters);
   }
 
   #device(device: number): number {

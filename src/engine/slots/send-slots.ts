@@ -56,7 +56,7 @@ export class SendSlots implements Disposable {
       keep: credits,
       pack: compressed,
     });
-    this.#lock = new Lock(this.#ledger.words, 0);
+    this.#lock = new Lock(this.#ledger.words, 0, this.#ledger.signals);
     this.#bell = new Int32Array(bell);
     this.start = { ledger: this.#ledger.words.buffer, arena: this.#arena.place, devices, bell };
   }
@@ -84,11 +84,14 @@ export class SendSlots implements Disposable {
 
   /** The peer takes buffers of the device up to the index `highest`; it never takes this back. */
   setCredit(device: number, highest: number): void {
+    // Most of what is told is known: that is seen without the lock
+    if (this.device(device).allowed > highest) return;
     if (this.#lock.holding(() => this.#ledger.allow(device, highest))) ringBell(this.#bell);
   }
 
   /** The peer has all buffers of the device up to the index `upTo`. */
   received(device: number, upTo: number): void {
+    if (this.device(device).received > upTo) return;
     this.#lock.holding(() => this.#ledger.received(device, upTo));
   }
 
@@ -102,8 +105,9 @@ export class SendSlots implements Disposable {
     return lost;
   }
 
+  /** How far the device has come: each figure is true, though others may have changed meanwhile. */
   device(device: number): SendDevice {
-    return this.#lock.holding(() => this.#ledger.device(device));
+    return this.#ledger.device(device);
   }
 
   /** How the device is called in messages. */
@@ -120,13 +124,18 @@ export class SendSlots implements Disposable {
   cancel(): void {
     // Without the lock: also where a thread died that held it
     this.#ledger.cancel();
+    this.#ledger.signals.wake();
   }
 
   /** A thread that uses these slots has ended by force: `thread` is its `threadId`. */
   threadEnded(thread: number): void {
-    if (!this.#lock.takeFrom(thread)) return;
-    this.#ledger.mend();
-    this.#lock.release();
+    if (this.#lock.takeFrom(thread)) {
+      this.#ledger.mend();
+      this.#lock.release();
+    }
+    // It may have died before it woke whoever it had something for
+    this.#ledger.rouse();
+    this.#ledger.signals.wake();
   }
 
   /** Have the threads that compress look whether they are to end. */

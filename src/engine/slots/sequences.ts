@@ -1,6 +1,6 @@
 import { BufferError } from './errors.ts';
 import { MAX_INDEX } from './limits.ts';
-import { addWide, wide } from './wide.ts';
+import { addWide, WIDE_WORDS, wide } from './wide.ts';
 
 // Words of a device. Indices are counts of 32 bits: "the first index that is not".
 const NEXT = 0;
@@ -8,7 +8,7 @@ const RECEIVED = 1;
 const HIGHEST = 2;
 const TOTAL = 3;
 const BYTES = 4;
-const DEVICE_WORDS = 6;
+const DEVICE_WORDS = BYTES + WIDE_WORDS;
 
 /**
  * How far the buffers of each device have come, and what may still come. It lies in words of a larger array, `DEVICE_WORDS`

@@ -26,7 +26,7 @@ export class SlotSink implements ByteSink {
 
   constructor({ slots, device, within }: SlotSinkStart) {
     this.#ledger = new SendLedger(slots.ledger);
-    this.#lock = new Lock(this.#ledger.words, 0);
+    this.#lock = new Lock(this.#ledger.words, 0, this.#ledger.signals);
     this.#arena = viewArena(slots.arena);
     this.#bell = new Int32Array(slots.bell);
     this.#device = device;

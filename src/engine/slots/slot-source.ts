@@ -27,7 +27,7 @@ export class SlotSource implements ByteSource {
 
   constructor({ slots, device, within }: SlotSourceStart) {
     this.#ledger = new ReceiveLedger(slots.ledger, slots.devices.map(deviceTitle));
-    this.#lock = new Lock(this.#ledger.words, 0);
+    this.#lock = new Lock(this.#ledger.words, 0, this.#ledger.signals);
     this.#arena = viewArena(slots.arena);
     this.#device = device;
     this.#title = deviceTitle(slots.devices[device]!);
