@@ -99,6 +99,11 @@ export class Parcels {
     Atomics.store(this.#words, HOLD, 1);
   }
 
+  /** Whether a sink is stuck. */
+  get isHeld(): boolean {
+    return Atomics.load(this.#words, ENTERED) === 1;
+  }
+
   /** Resolves when a sink is stuck. */
   async held(): Promise<void> {
     const { async, value } = Atomics.waitAsync(this.#words, ENTERED, 0);

@@ -208,7 +208,7 @@ function context(files: TlsFiles): TlsContext {
   return new TlsContext(files);
 }
 
-test('TLS: each end sees who the other is, and a stream that ends without the bye has failed', async () => {
+test('TLS: each end sees who the other is, and a stream that ends without the bye has failed', async (t) => {
   const [ours, theirs] = [new Authority(folder, 'ours'), new Authority(folder, 'theirs')];
   const good = ours.issue('good', ['127.0.0.1', 'localhost']);
   using receiver = context(good);
@@ -240,6 +240,7 @@ test('TLS: each end sees who the other is, and a stream that ends without the by
 
   await using main = await connect(listener.endpoint, 'main', { tls: sender, tlsHost: 'localhost' });
   const stream = main.stream('send');
+  t.after(() => stream.destroy());
   stream.write('FRCT and more');
   const channel = await connect(listener.endpoint, 0, { tls: sender });
   await openChannel(channel, opening, patience);
@@ -250,6 +251,10 @@ test('TLS: each end sees who the other is, and a stream that ends without the by
   );
 
   const incoming = all.main.stream('receive');
+  t.after(async () => {
+    incoming.destroy();
+    for (const connection of [channel, ...all.channels]) await connection[Symbol.asyncDispose]();
+  });
   const [first] = (await new Promise((resolve) => incoming.once('data', (...data) => resolve(data)))) as [
     Buffer,
   ];
@@ -262,7 +267,10 @@ test('TLS: each end sees who the other is, and a stream that ends without the by
   // An orderly end, with a bye, and one without
   incoming.end();
   await new Promise((resolve) => stream.once('end', resolve).resume());
-  const failed = new Promise<Error>((resolve) => incoming.once('error', resolve));
+  const failed = new Promise<Error>((resolve) => {
+    incoming.once('error', resolve);
+    incoming.once('end', () => resolve(new Error('It ended in good order')));
+  });
   main.shutdown();
   assert.match((await failed).message, /without the bye of TLS/);
   stream.destroy();
