@@ -88,6 +88,11 @@ export class DeviceWork {
     return [...this.#running.keys()].map((device) => titleOf(this.#devices[device]!));
   }
 
+  /** Call `then` once everything that was begun has returned, however late. */
+  whenReturned(then: () => void): void {
+    Promise.all(this.#running.values()).then(then, then);
+  }
+
   get #participle(): 'saved' | 'loaded' {
     return this.#verb === 'save' ? 'saved' : 'loaded';
   }

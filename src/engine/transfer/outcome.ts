@@ -42,6 +42,6 @@ export interface Outcome {
   readonly devices: readonly DeviceOutcome[];
   /** What this end may use at most, in bytes, beside the machine's own memory. */
   readonly budgetBytes: number;
-  /** What did not return when it was told to, whose memory is therefore kept for the life of the process. */
+  /** What did not return when it was told to: the memory that it was lent is kept until it does, if ever. */
   readonly quarantined: readonly string[];
 }

@@ -111,9 +111,11 @@ async function windUp({ course, intake }: Destination): Promise<string[]> {
   await intake?.arrivals?.[Symbol.asyncDispose]();
   await intake?.channels?.[Symbol.asyncDispose]();
   const stuck = (await intake?.loads.settle(endMs)) ?? [];
-  if ((await intake?.pool?.end()) === false) stuck.push('decompression');
-  if (stuck.length > 0) intake?.slots?.quarantine();
-  intake?.slots?.[Symbol.dispose]();
+  if ((await intake?.pool?.end()) === false) {
+    stuck.push('decompression');
+    intake?.slots?.quarantine();
+  }
+  intake?.loads.whenReturned(() => intake.slots?.[Symbol.dispose]());
   // What goes on beside the walk ends with the signal
   course.stop({
     outcome: 'cancelled',

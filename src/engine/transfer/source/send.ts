@@ -45,9 +45,11 @@ async function windUp(source: Source): Promise<string[]> {
   slots?.cancel();
   await channels?.[Symbol.asyncDispose]();
   const stuck = await saves.settle(endMs);
-  if ((await pool?.end()) === false) stuck.push('compression');
-  if (stuck.length > 0) slots?.quarantine();
-  slots?.[Symbol.dispose]();
+  if ((await pool?.end()) === false) {
+    stuck.push('compression');
+    slots?.quarantine();
+  }
+  saves.whenReturned(() => slots?.[Symbol.dispose]());
   if (source.watching) await unwatch(source);
   await course.link?.close(endMs);
   source.tls?.[Symbol.dispose]();
