@@ -27,6 +27,7 @@ const TIMINGS = {
   ...QUICK,
   openMs: 30_000,
   acceptMs: 30_000,
+  startMs: 15_000,
   packetMs: 800,
   barrierMs: 4_000,
   saveMs: 3_000,
