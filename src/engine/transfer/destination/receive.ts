@@ -59,21 +59,21 @@ async function walk(destination: Destination): Promise<Ending> {
   const intake = await answer(destination);
   await takeIn(destination, intake);
   intake.arrivals!.close();
+  await endChannels(destination, intake);
   course.enter('ready');
   if (!oneWay) {
     course.say({ kind: 'loaded' });
     await course.next('The source’s word that the machine may start', course.timings.startMs, 'commit');
   }
   course.enter('start');
-  return start(destination, intake);
+  return start(destination);
 }
 
 /** The machine is this end's now, whatever becomes of the source. */
-async function start(destination: Destination, intake: Intake): Promise<Ending> {
+async function start(destination: Destination): Promise<Ending> {
   const { course, machine } = destination;
   const { timings } = course;
   course.link!.mayEnd();
-  await endChannels(destination, intake);
   try {
     await within(machine.start(), { what: 'The start of the machine', ms: timings.startMs });
   } catch (error) {
@@ -95,8 +95,8 @@ function neverKnown({ course }: Destination, error: DeadlineError): Ending {
 }
 
 /**
- * No thread may write to the machine's memory once it runs. Files must end where the machine ends; how channels end from which
- * everything has come is of no interest to anybody, and the machine stands still.
+ * No thread may write to the machine's memory once it runs: all of them end while the source can still go on. Files must end
+ * where the machine ends; how channels end from which everything has come is of no interest to anybody.
  */
 async function endChannels({ course, oneWay }: Destination, { channels }: Intake): Promise<void> {
   if (oneWay) await channels!.finish({ deadline: course.timings.endMs });
