@@ -4,8 +4,8 @@ import { assertTurnsRed, type Fault } from '../../support/planted.ts';
 /** As QEMU had it once: the main side waits for devices when the machine stands still, before the last barrier. */
 const WAITS_TOO_EARLY: Fault = {
   file: 'src/engine/transfer/destination/take-in.ts',
-  find: "else if (message.kind === 'switchover') course.note('The machine stands still at the source');",
-  replace: "else if (message.kind === 'switchover') await intake.loads.done(() => 0, 2 ** 31 - 1);",
+  find: ' watchLoads(destination, intake);',
+  replace: ' await intake.loads.done(() => 0, 2 ** 31 - 1);',
 };
 
 test('a main side that waits for devices before the last barrier is found', async () => {

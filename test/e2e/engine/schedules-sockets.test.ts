@@ -21,7 +21,7 @@ import { Relay } from './fault/relay.ts';
 import { attempt, seeds } from './schedules.ts';
 
 /** No schedule may take longer, in milliseconds. */
-const DEADLINE = 40_000;
+const DEADLINE = 120_000;
 /** A channel that stalls is found before a device is blamed for what does not come. */
 const TIMINGS = {
   ...QUICK,

@@ -17,7 +17,7 @@ import { attempt, seeds } from './schedules.ts';
 
 const MIB = 1024 * 1024;
 /** No schedule may take longer, in milliseconds: what hangs is a failure then. */
-const DEADLINE = Number(process.env.FERRY_SCHEDULE_DEADLINE ?? 30_000);
+const DEADLINE = Number(process.env.FERRY_SCHEDULE_DEADLINE ?? 120_000);
 /** Nothing happens for so long before a device counts as stuck. */
 const STUCK = 2_000;
 
