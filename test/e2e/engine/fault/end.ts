@@ -31,6 +31,8 @@ const DISKS = [4 << 20, 2 << 20];
 const OF_THE_RUNTIME = /^(node-MainThread|node-V8Worker|libuv-worker|DelayedTaskSche|SignalInspector)$/;
 
 let machine: SyntheticMachine | undefined;
+/** Whether nothing has ever been in its memory. */
+let isFresh = false;
 let source: SourceMachine | undefined;
 let abort = new AbortController();
 
@@ -53,19 +55,12 @@ const COMMANDS = {
   async create({ guest, ram, dirtyRate }: { guest: boolean; ram: number; dirtyRate: number }) {
     const disks = DISKS.map((size) => ({ ...DISK, options: { memory: size }, size, rate: 1 << 20 }));
     machine = await SyntheticMachine.create({ uuid: UUID, ram, dirtyRate, disks });
+    isFresh = !guest;
     if (!guest) return;
     await machine.fill();
     await machine.wake();
     marks('runs');
     machine.work();
-  },
-
-  /** The end of the machine. */
-  async drop() {
-    const dropped = present();
-    machine = undefined;
-    await dropped[Symbol.asyncDispose]();
-    marks('stands');
   },
 
   async send(options: SendOptions): Promise<OutcomeSaid> {
@@ -87,12 +82,14 @@ const COMMANDS = {
     const inner = destinationOf(here);
     const destination: DestinationMachine = {
       ...inner,
+      fresh: isFresh,
       start: () =>
         runs(async () => {
           await inner.start();
           here.work();
         }),
     };
+    isFresh = false;
     return plain(await receiveMachine(destination, { ...options, ...common() }));
   },
 

@@ -133,6 +133,14 @@ export const FAULTS = {
   }),
   'a channel is cut': once((reach, passage) => channelOf(reach, passage).cut()),
   'a channel is cut each time': eachTime(({ link }) => link.cut()),
+  'a channel is cut, and again as it comes back': (_reach, { link, name, direction }) => {
+    if (link.role !== 'channel' || link.id !== 0) return AGAIN;
+    if (link.attempt === 0) link.cut();
+    if (link.attempt !== 1 || name !== 'hello' || direction !== 'back') return AGAIN;
+    // It has been welcomed, and breaks before anything was sent over it
+    link.cutBehind();
+    return DONE;
+  },
   'a channel ends early': once((reach, passage) => channelOf(reach, passage).endHalf('forth')),
   'a channel stops in a packet': eachTime(({ link, name }) =>
     link.attempt === 0 && name === 'checksum' ? link.closed : undefined,

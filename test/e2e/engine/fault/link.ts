@@ -28,6 +28,7 @@ export class Link {
   readonly #front: Socket;
   readonly #back: Socket;
   readonly #tap: Tap;
+  #isLast = false;
 
   /** `front` leads to the source, `back` to the destination. */
   constructor(front: Socket, back: Socket, tap: Tap) {
@@ -51,6 +52,11 @@ export class Link {
     for (const socket of [this.#front, this.#back]) socket.destroy();
   }
 
+  /** Break it off behind the part that is passing now. */
+  cutBehind(): void {
+    this.#isLast = true;
+  }
+
   /** End one direction of it, in good order as far as its reader sees. What its writer still says is lost. */
   endHalf(direction: Direction): void {
     (direction === 'forth' ? this.#back : this.#front).end();
@@ -67,6 +73,7 @@ export class Link {
         }
         const size = await this.#tap({ ...part, link: this, direction });
         if (to.writable) await write(to, part.bytes, typeof size === 'number' ? size : part.bytes.length);
+        if (this.#isLast) this.cut();
       }
       to.end();
     } catch (_broken) {

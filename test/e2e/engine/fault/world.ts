@@ -30,7 +30,7 @@ const PATIENT: TransferTimings = {
 
 /** What is waited for where only a deadline ends a transfer. */
 const BRIEF: readonly [faults: RegExp, timings: Partial<TransferTimings>][] = [
-  [/stands still|carries nothing/, { silenceMs: 2_000, endMs: 1_500 }],
+  [/stands still|carries nothing/, { silenceMs: 3_000, endMs: 1_500 }],
   [/stops in a packet/, { packetMs: 1_000 }],
   [/stops between packets/, { barrierMs: 1_500 }],
 ];
@@ -157,14 +157,9 @@ export class FaultWorld implements AsyncDisposable {
     }, undefined);
   }
 
-  /** From now on the machine is where it went to; or nowhere, and the next transfer begins with another one. */
-  async settle(machine: 'source' | 'destination' | 'nowhere'): Promise<void> {
-    if (machine === 'destination') [this.#here, this.#there] = [this.#there, this.#here];
-    if (machine === 'nowhere') {
-      await this.#drop(this.#here);
-      this.#here = undefined;
-    }
-    await this.#drop(this.#there);
+  /** The machine is at the destination now: the next transfer goes the other way. */
+  swap(): void {
+    [this.#here, this.#there] = [this.#there, this.#here];
   }
 
   /** Begin again with other processes: in those there are something did not go as stated. */
@@ -178,24 +173,22 @@ export class FaultWorld implements AsyncDisposable {
     for (const end of this.#processes) await end[Symbol.asyncDispose]();
   }
 
-  /** A process with the machine, and one with an empty one. */
+  /** A process with the machine, and one with something to receive it into: what is there of the last transfer. */
   async #prepare(): Promise<void> {
-    if (this.#there?.isGone !== false) this.#there = this.#spawn();
+    if (this.#there?.isGone !== false) {
+      this.#there = this.#spawn();
+      await this.#there.tell('create', { guest: false, ...this.#machine });
+    }
     if (this.#here?.isGone !== false) {
       this.#here = this.#spawn();
       await this.#here.tell('create', { guest: true, ...this.#machine });
     }
-    await this.#there.tell('create', { guest: false, ...this.#machine });
   }
 
   #spawn(): EndProcess {
     const end = new EndProcess();
     this.#processes.push(end);
     return end;
-  }
-
-  async #drop(end: EndProcess | undefined): Promise<void> {
-    if (end?.isGone === false) await end.tell('drop');
   }
 
   async #holdings(): Promise<Holdings> {
