@@ -239,10 +239,13 @@ describe('a migration that fails', () => {
   async function fail(trouble: Trouble, recorded = new Recording(trouble.forward)): Promise<Failed> {
     const { channels = 2, method = 'none', timings = TIMINGS, signal } = trouble;
     const path = join(yard.folder, `f${round++}`);
-    await using receiver = await QemuReceiver.listen({ endpoint: `unix:${path}`, channels, method, timings });
-    await using relay = await Relay.listen(`${path}r`, path, recorded.taps);
     await using client = await QmpClient.connect(vm.qmp);
     await prepare(client, { channels: 2, ...trouble.sending });
+    await using stack = new AsyncDisposableStack();
+    const receiver = stack.use(
+      await QemuReceiver.listen({ endpoint: `unix:${path}`, channels, method, timings }),
+    );
+    const relay = stack.use(await Relay.listen(`${path}r`, path, recorded.taps));
     const receiving = receiver.receive({ deadline: WITHIN, ...(signal && { signal }) }).then(
       (received) => {
         received[Symbol.dispose]();
@@ -254,8 +257,8 @@ describe('a migration that fails', () => {
       if (status === 'active') await trouble.act?.(client);
     });
     const error = await receiving;
-    // A source that waits for a word hears that its connections have gone
-    relay.cut();
+    // A source that still connects, or waits for a word, finds nobody there any more
+    await stack.disposeAsync();
     return { error, end: await end };
   }
 
