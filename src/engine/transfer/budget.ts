@@ -1,8 +1,9 @@
+import { CHANNEL_BYTES } from '../channels/index.ts';
 import { ZSTD_WINDOW_LOG } from '../methods/index.ts';
 import type { MessageOf } from './control/messages.ts';
 
-/** Bytes of one channel thread at most: its own JavaScript engine, staging, header and checksums. */
-const CHANNEL_BYTES = 32 * 1024 * 1024;
+/** Bytes of one thread's own JavaScript engine at most, with the modules of a channel. */
+const THREAD_BYTES = 30 * 1024 * 1024;
 
 /** Sets of pages that there are at each end: what is to be sent and what was claimed of it, or what was received. */
 const PAGE_SETS = 4;
@@ -22,7 +23,7 @@ export function budgetOf(
   slots: Bounded | undefined,
   pool: Bounded | undefined,
 ): number {
-  const channel = CHANNEL_BYTES + (method === 'zstd' ? 2 ** ZSTD_WINDOW_LOG : 0);
+  const channel = THREAD_BYTES + CHANNEL_BYTES + (method === 'zstd' ? 2 ** ZSTD_WINDOW_LOG : 0);
   return (
     channels * channel +
     PAGE_SETS * Math.ceil(pages / 8) +
