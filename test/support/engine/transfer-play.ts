@@ -104,7 +104,12 @@ export function assertStayed(
 }
 
 /** The machine runs at the destination, with everything that it had, and nowhere else. */
-export function assertMoved({ sent, received, source, destination }: Played): void {
+export function assertMoved({
+  sent,
+  received,
+  source,
+  destination,
+}: Pick<Played, 'sent' | 'received' | 'source' | 'destination'>): void {
   assert.deepEqual([sent.outcome, sent.why], ['completed', undefined]);
   assert.deepEqual([received.outcome, received.why], ['completed', undefined]);
   assert.deepEqual([sent.machineAt, received.machineAt], ['destination', 'destination']);

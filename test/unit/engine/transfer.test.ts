@@ -10,6 +10,7 @@ import {
   type TransferEvent,
   TransferMetrics,
 } from '../../../src/engine/transfer/index.ts';
+import { Authority } from '../../support/engine/certificates.ts';
 import { assertMoved, assertStayed, enters, type Play, play } from '../../support/engine/transfer-play.ts';
 import {
   assertSameMemory,
@@ -195,6 +196,28 @@ test('into a folder, and out of it', async () => {
     assert.deepEqual([cut.outcome, cut.from], ['failed', 'here']);
     assert.ok(half.history.every((entry) => entry === 'discard'));
   }
+});
+
+test('over TLS, where both ends show certificates', async () => {
+  using folder = temporaryFolder();
+  const authority = new Authority(folder.path, 'authority');
+  using source = new TestMachine({ states: STATES, lanes: sourceLanes, guest: BUSY });
+  using destination = new TestMachine({ states: STATES, lanes: destinationLanes });
+  source.fill();
+  const listening = Promise.withResolvers<string>();
+  const receiving = receiveMachine(destination.asDestination(), {
+    at: 'ferry+tls:127.0.0.1:0',
+    tls: authority.issue('destination', ['127.0.0.1']),
+    timings: QUICK,
+    onEvent: (event) => {
+      if (event.type === 'listening') listening.resolve(event.uri);
+    },
+  });
+  const to = await listening.promise;
+  const tls = authority.issue('source', []);
+  const sent = await sendMachine(source.asSource(), { to, tls, channels: 1, timings: QUICK });
+  const received = await receiving;
+  assertMoved({ sent, received, source, destination });
 });
 
 test('nothing is left in a folder when saving is cancelled', async () => {
