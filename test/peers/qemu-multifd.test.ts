@@ -176,6 +176,8 @@ class Recording {
   readonly #main: Buffer[] = [];
   readonly #path = new ReturnPath();
   readonly said: ReturnMessage[] = [];
+  /** Resolves when the last word was said. */
+  readonly ended: Promise<void>;
   readonly taps: Taps;
 
   /** `forward` sees a channel's bytes, or the main connection's, after they were recorded. */
@@ -183,6 +185,8 @@ class Recording {
     const main = this.#main;
     const { said } = this;
     const path = this.#path;
+    const ended = Promise.withResolvers<void>();
+    this.ended = ended.promise;
     async function* record(bytes: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
       let isMain: boolean | undefined;
       for await (const piece of bytes) {
@@ -196,6 +200,7 @@ class Recording {
       back: async function* (bytes) {
         for await (const piece of bytes) {
           said.push(...path.feed(piece));
+          if (said.at(-1)?.type === 'SHUT') ended.resolve();
           yield piece;
         }
       },
@@ -232,6 +237,8 @@ describe('a migration that fails', () => {
     readonly forward?: Taps['forward'];
     readonly timings?: { idle: number; stall: number };
     readonly signal?: AbortSignal;
+    /** The source is told how it ended before it finds nobody there. */
+    readonly hears?: true;
     /** What to do when the source has begun to send. */
     readonly act?: (client: QmpClient) => unknown;
   }
@@ -257,6 +264,7 @@ describe('a migration that fails', () => {
       if (status === 'active') await trouble.act?.(client);
     });
     const error = await receiving;
+    if (trouble.hears === true) await Promise.race([recorded.ended, end]);
     // A source that still connects, or waits for a word, finds nobody there any more
     await stack.disposeAsync();
     return { error, end: await end };
@@ -334,7 +342,7 @@ describe('a migration that fails', () => {
 
   it('the source compresses otherwise than it was said: SHUT says no, and nothing is lost', async () => {
     const recorded = new Recording();
-    const { error, end } = await fail({ sending: { method: 'zstd' } }, recorded);
+    const { error, end } = await fail({ sending: { method: 'zstd' }, hears: true }, recorded);
     assert.equal(error.code, 'ERR_PACKET_METHOD', error.message);
     assert.deepEqual(recorded.said.at(-1), { type: 'SHUT', error: 1 });
     assert.equal(end.status, 'failed');
