@@ -166,7 +166,6 @@ test('what nobody would accept cannot be said', () => {
   const blocks = Array.from({ length: 5000 }, () => ({
     name: 'b'.repeat(255),
     length: 4096,
-    pageSize: 4096,
   }));
   assert.throws(() => encodeMessage({ ...OPEN, blocks }), new RegExp(`at most ${MAX_MESSAGE} go`));
 });
