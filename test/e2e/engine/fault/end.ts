@@ -172,17 +172,15 @@ function plain({ error: _error, ...rest }: Outcome): OutcomeSaid {
   return rest;
 }
 
-async function obey(id: number, command: keyof Commands, arg: unknown): Promise<void> {
-  try {
-    const value = await (COMMANDS[command] as (arg: unknown) => Promise<unknown>)(arg);
-    say({ re: id, value });
-  } catch (error) {
-    say({ re: id, error: asError(error).stack ?? String(error) });
-  }
+async function obey(command: keyof Commands, arg: unknown): Promise<unknown> {
+  return (COMMANDS[command] as (arg: unknown) => Promise<unknown>)(arg);
 }
 
 for await (const line of createInterface(process.stdin)) {
   const { id, command, arg } = JSON.parse(line);
-  void obey(id, command, arg);
+  obey(command, arg).then(
+    (value) => say({ re: id, value }),
+    (error: unknown) => say({ re: id, error: asError(error).stack ?? String(error) }),
+  );
 }
 await machine?.[Symbol.asyncDispose]();

@@ -43,8 +43,9 @@ export class Link {
         return new Promise((resolve) => socket.once('close', resolve));
       }),
     );
-    void this.#carry('forth', front, back);
-    void this.#carry('back', back, front);
+    // What is broken at one side is broken at the other
+    this.#carry('forth', front, back).catch(() => this.cut());
+    this.#carry('back', back, front).catch(() => this.cut());
   }
 
   /** Break it off: each end sees it end, or reset where it says more, and what was on its way is lost. */
@@ -63,22 +64,18 @@ export class Link {
   }
 
   async #carry(direction: Direction, from: Socket, to: Socket): Promise<void> {
-    try {
-      for await (const part of partsOf(from.iterator({ destroyOnReturn: false }))) {
-        if (part.name === 'message') this.role = 'main';
-        if (part.hello !== undefined && direction === 'forth') {
-          this.role = 'channel';
-          this.id = part.hello.id;
-          this.attempt = part.hello.attempt;
-        }
-        const size = await this.#tap({ ...part, link: this, direction });
-        if (to.writable) await write(to, part.bytes, typeof size === 'number' ? size : part.bytes.length);
-        if (this.#isLast) this.cut();
+    for await (const part of partsOf(from.iterator({ destroyOnReturn: false }))) {
+      if (part.name === 'message') this.role = 'main';
+      if (part.hello !== undefined && direction === 'forth') {
+        this.role = 'channel';
+        this.id = part.hello.id;
+        this.attempt = part.hello.attempt;
       }
-      to.end();
-    } catch (_broken) {
-      this.cut();
+      const size = await this.#tap({ ...part, link: this, direction });
+      if (to.writable) await write(to, part.bytes, typeof size === 'number' ? size : part.bytes.length);
+      if (this.#isLast) this.cut();
     }
+    to.end();
   }
 }
 

@@ -9,16 +9,16 @@ function nth(count: number, matches: Watch): Watch {
   return (passage) => matches(passage) && --left === 0;
 }
 
-/** Packets of memory in one pass; the first barrier there is stands before all passes. */
-function inPass(pass: number): Watch {
+/** The packet of memory with that number in a pass; the first barrier there is stands before all passes. */
+function inPass(pass: number, packet: number): Watch {
   let barriers = 0;
-  const packet = nth(
-    2,
+  const comes = nth(
+    packet,
     ({ name, direction }) => barriers === pass && name === 'ram-header' && direction === 'forth',
   );
   return (passage) => {
     if (passage.message === 'barrier') barriers++;
-    return packet(passage);
+    return comes(passage);
   };
 }
 
@@ -46,9 +46,9 @@ export const PHASES = {
   /** The first channel says what it is. */
   hello: () => nth(1, ({ name, direction }) => name === 'hello' && direction === 'forth'),
   /** The first pass over memory has begun. */
-  'pass 1': () => inPass(1),
-  /** Memory that was written to is sent again, while the machine runs. */
-  'pass 2': () => inPass(2),
+  'pass 1': () => inPass(1, 2),
+  /** Memory that was written to is sent again. */
+  'pass 2': () => inPass(2, 1),
   /** The machine stands still at the source. */
   switchover: says('switchover'),
   /** Some of the devices' state is there, and more is coming. */

@@ -1,6 +1,7 @@
 /** Two processes between which a machine moves, with faults on the way, and what must be true afterwards whatever happened. */
 import assert from 'node:assert/strict';
 import { type SendOptions, TIMINGS, type TransferTimings } from '../../../../src/engine/transfer/index.ts';
+import { asError } from '../../../../src/errors.ts';
 import { EndProcess, type Stay } from './end-process.ts';
 import { FAULTS, type FaultName, type Reach } from './faults.ts';
 import type { Passage } from './link.ts';
@@ -45,12 +46,10 @@ const DEADLINE = 60_000;
 /** In milliseconds: threads are gone so long after an outcome. */
 const ENDED_WITHIN = 5_000;
 
-/** Several passes, then the switchover, however fast the machine writes. */
-const PASSES: Pick<SendOptions, 'downtimeMs' | 'precopyMs' | 'onStall'> = {
-  downtimeMs: 0,
-  precopyMs: 60,
-  onStall: 'force',
-};
+/** Several passes, then the switchover, however fast the machine writes; time for a second pass where that is what counts. */
+function passesFor(phase: PhaseName): Pick<SendOptions, 'downtimeMs' | 'precopyMs' | 'onStall'> {
+  return { downtimeMs: 0, precopyMs: phase === 'pass 2' ? 2_000 : 60, onStall: 'force' };
+}
 
 /** What happens in one transfer. Without a fault, nothing does. */
 export interface Happening {
@@ -105,20 +104,27 @@ export class FaultWorld implements AsyncDisposable {
     const comes = PHASES[phase]();
     let isThere = false;
     let isDone = false;
+    /** Why the fault could not be brought about. */
+    let impossible: Error | undefined;
     const relay: Relay = after.use(
       await Relay.start(port, async (passage: Passage) => {
         // Every part is looked at in order, also while an earlier one is held up
         isThere ||= comes(passage);
         if (!isThere || isDone) return undefined;
-        const { done, pieces } = await FAULTS[fault](reach, passage);
-        isDone ||= done;
-        return pieces;
+        try {
+          const { done, pieces } = await FAULTS[fault](reach, passage);
+          isDone ||= done;
+          return pieces;
+        } catch (error) {
+          impossible = asError(error);
+          throw error;
+        }
       }),
     );
     const to = `ferry+tcp:127.0.0.1:${relay.port}`;
     const sent = outcomeOf(
       here,
-      here.tell('send', { to, channels: 2, resumes: 2, timings, ...PASSES, ...send }),
+      here.tell('send', { to, channels: 2, resumes: 2, timings, ...passesFor(phase), ...send }),
     );
     const firstOutcome = Promise.race([sent, received]);
     const reach: Reach = {
@@ -130,6 +136,7 @@ export class FaultWorld implements AsyncDisposable {
       later: (end) => void after.defer(() => void end()),
     };
     const [source, destination] = await inTime(Promise.all([sent, received]), () => this.#course());
+    assert.ifError(impossible);
     assert.ok(isThere, `The phase never came: ${source?.why} / ${destination?.why}\n${this.#course()}`);
     await this.#nothingHeld(before);
     return { source, destination, course: this.#course() };
