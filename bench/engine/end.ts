@@ -85,7 +85,16 @@ async function transfer(): Promise<void> {
       : await receiveMachine(destination(blocks), { at: (plan as { at: string }).at, onEvent });
   const { totalMs, downtimeMs, budgetBytes, why } = outcome;
   const peakBytes = (await resident('VmHWM')) - before;
-  say({ outcome: outcome.outcome, why, rate, totalMs, downtimeMs, budgetBytes, peakBytes });
+  say({
+    outcome: outcome.outcome,
+    phases: outcome.phases,
+    why,
+    rate,
+    totalMs,
+    downtimeMs,
+    budgetBytes,
+    peakBytes,
+  });
 }
 
 function source(blocks: SourceMachine['blocks']): SourceMachine {

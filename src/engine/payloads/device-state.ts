@@ -24,9 +24,12 @@ import { DeviceStateField } from './packets.ts';
 /** What the kind's threads share: the slots of their side. */
 type DeviceStateStart = SendSlotsStart | ReceiveSlotsStart;
 
+/** The module of the kind, for threads that load it before there is anything to start it with. */
+export const deviceStateModule = import.meta.url;
+
 /** The state of devices, buffer by buffer, from or to `slots`. */
 export function deviceStateKind(slots: SendSlots | ReceiveSlots): KindStart {
-  return { module: import.meta.url, start: slots.start };
+  return { module: deviceStateModule, start: slots.start };
 }
 
 /** Device state in one channel thread. */

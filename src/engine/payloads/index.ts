@@ -1,5 +1,5 @@
 /** What travels on channels: RAM, device state, and nothing (SYNC). Channels know none of them. */
-export { deviceStateKind } from './device-state.ts';
+export { deviceStateKind, deviceStateModule } from './device-state.ts';
 export { DEVICE_HEADER, DeviceStateHeader } from './device-state-packet.ts';
 export { PacketError, type PacketErrorCode } from './errors.ts';
 export { describeFlags, PayloadFlag } from './flags.ts';

@@ -21,3 +21,6 @@ export const MAX_UNSENT = 4 * 1024 * 1024;
 
 /** Messages that were read and not looked at yet. */
 export const MAX_UNREAD = 1024;
+
+/** Channels of a transfer unless its source says otherwise; a destination has as many threads ready beforehand. */
+export const DEFAULT_CHANNELS = 4;

@@ -64,9 +64,12 @@ async function startChannels(destination: Destination, intake: Intake): Promise<
       onFailure: (id, error) => arrivals.lost(id, error),
       packetMs: timings.packetMs,
       idleMs: NEVER,
+      threads: destination.threads,
     },
     { signal, deadline: timings.openMs },
   );
+  // Those that no channel needed
+  await destination.threads[Symbol.asyncDispose]();
   intake.report = watchProgress(course, timings.reportMs, () => intake.progress);
   course.emit({ type: 'opened', peer, channels, budgetBytes: intake.budgetBytes });
 }

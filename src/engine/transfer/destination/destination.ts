@@ -1,11 +1,20 @@
-import type { Channels, KindStart, Listener } from '../../channels/index.ts';
-import { deviceStateKind, noneKind, RAM_PAGE_SIZE, RamReceiver, ramKind } from '../../payloads/index.ts';
+import { type Channels, type KindStart, type Listener, WarmThreads } from '../../channels/index.ts';
+import {
+  deviceStateKind,
+  deviceStateModule,
+  noneKind,
+  RAM_PAGE_SIZE,
+  RamReceiver,
+  ramKind,
+  ramModule,
+} from '../../payloads/index.ts';
 import { type CpuPool, RESERVED_SLOTS, ReceiveSlots } from '../../slots/index.ts';
 import { budgetOf } from '../budget.ts';
 import type { MessageOf } from '../control/messages.ts';
 import { Course } from '../course.ts';
 import { DeviceWork, titleOf } from '../device-work.ts';
 import type { DeviceProgress } from '../events.ts';
+import { DEFAULT_CHANNELS } from '../limits.ts';
 import type { DestinationDevice, DestinationMachine } from '../machine.ts';
 import type { ReceiveOptions } from '../options.ts';
 import { DESTINATION, type DestinationPhase, destinationLog } from '../phases.ts';
@@ -23,6 +32,8 @@ export class Destination {
   /** Files of a folder are read: nobody is there to answer to. */
   readonly oneWay: boolean;
   readonly listener: Listener;
+  /** Threads for as many channels as there mostly are, which load while nobody has come yet. */
+  readonly threads: WarmThreads;
   peer = '';
   intake: Intake | undefined;
 
@@ -32,6 +43,10 @@ export class Destination {
     this.listener = listener;
     this.oneWay = listener.isFile;
     this.course = new Course('The source', destinationLog(), DESTINATION, options);
+    const devices = machine.devices.length === 0 ? [] : [deviceStateModule];
+    const modules = [ramModule, ...devices, noneKind(RAM_PAGE_SIZE).module];
+    const { maxChannels = DEFAULT_CHANNELS } = options;
+    this.threads = new WarmThreads(this.oneWay ? 0 : Math.min(maxChannels, DEFAULT_CHANNELS), modules);
   }
 }
 

@@ -104,12 +104,13 @@ async function endChannels({ course, oneWay }: Destination, { channels }: Intake
 }
 
 /** Give everything back. Returns what does not return, whose memory is kept. */
-async function windUp({ course, intake }: Destination): Promise<string[]> {
+async function windUp({ course, intake, threads }: Destination): Promise<string[]> {
   const { endMs } = course.timings;
   intake?.report?.[Symbol.dispose]();
   intake?.slots?.cancel();
   await intake?.arrivals?.[Symbol.asyncDispose]();
   await intake?.channels?.[Symbol.asyncDispose]();
+  await threads[Symbol.asyncDispose]();
   const stuck = (await intake?.loads.settle(endMs)) ?? [];
   if ((await intake?.pool?.end()) === false) {
     stuck.push('decompression');

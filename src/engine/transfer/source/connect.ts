@@ -14,6 +14,7 @@ export async function open(source: Source): Promise<void> {
   if (plan.tls !== undefined) source.tls = new TlsContext(plan.tls);
   const { tls } = source;
   const { tlsHost, endpoint } = plan;
+  source.warmUp();
   const main = await connect(endpoint, 'main', { tls, tlsHost, signal, deadline: timings.connectMs });
   if (plan.oneWay) source.files.push(main.peer);
   course.talk(main.stream('send'), plan.oneWay ? 'write' : undefined);
@@ -47,6 +48,7 @@ async function startChannels(source: Source): Promise<void> {
   }
   const replacements = new Replacements(source);
   source.replacements = replacements;
+  const threads = source.threads!;
   source.channels = await Channels.start(
     {
       direction: 'send',
@@ -55,6 +57,7 @@ async function startChannels(source: Source): Promise<void> {
       extended: plan.endpoint.extended,
       checksum: plan.proposal.checksum,
       bell: source.bell,
+      threads,
       resumable: true,
       onFailure: (id, error) => replacements.lostHere(id, error),
       packetMs: timings.packetMs,

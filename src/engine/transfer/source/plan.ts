@@ -4,7 +4,7 @@ import { RAM_PAGE_SIZE } from '../../payloads/index.ts';
 import { RESERVED_SLOTS } from '../../slots/index.ts';
 import { type MessageOf, VERSION } from '../control/messages.ts';
 import { TransferError } from '../errors.ts';
-import { MAX_CHANNELS } from '../limits.ts';
+import { DEFAULT_CHANNELS, MAX_CHANNELS } from '../limits.ts';
 import type { SourceMachine } from '../machine.ts';
 import type { SendOptions } from '../options.ts';
 import type { PacingRule } from '../pacing.ts';
@@ -35,7 +35,8 @@ export function planSend(machine: SourceMachine, options: SendOptions): SendPlan
     throw refusal(
       `${options.to} is not for a transfer: expected ferry+tcp:, ferry+tls:, ferry+unix: or file:`,
     );
-  const { channels = 4, slots = RESERVED_SLOTS * machine.devices.length + SHARED_SLOTS } = options;
+  const { channels = DEFAULT_CHANNELS, slots = RESERVED_SLOTS * machine.devices.length + SHARED_SLOTS } =
+    options;
   if (!Number.isInteger(channels) || channels < 1 || channels > MAX_CHANNELS)
     throw refusal(`${channels} channels, expected 1 to ${MAX_CHANNELS}`);
   if (oneWay && (options.checksum === true || options.deviceMethod === 'zstd'))

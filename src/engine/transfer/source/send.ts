@@ -44,6 +44,7 @@ async function windUp(source: Source): Promise<string[]> {
   report?.[Symbol.dispose]();
   slots?.cancel();
   await channels?.[Symbol.asyncDispose]();
+  await source.threads?.[Symbol.asyncDispose]();
   const stuck = await saves.settle(endMs);
   if ((await pool?.end()) === false) {
     stuck.push('compression');

@@ -1,5 +1,5 @@
 import type { TlsContext } from '../../../sys/index.ts';
-import { Bell, type Channels, type KindStart } from '../../channels/index.ts';
+import { Bell, type Channels, type KindStart, WarmThreads } from '../../channels/index.ts';
 import { deviceStateKind, noneKind, RAM_PAGE_SIZE, RamPass, ramKind } from '../../payloads/index.ts';
 import { type CpuPool, SendSlots } from '../../slots/index.ts';
 import { budgetOf } from '../budget.ts';
@@ -27,6 +27,8 @@ export class Source {
   /** Undefined where there are no devices. */
   readonly slots: SendSlots | undefined;
   tls: TlsContext | undefined;
+  /** Threads of channels, which load while the ends come to an agreement. */
+  threads: WarmThreads | undefined;
   pool: CpuPool | undefined;
   channels: Channels | undefined;
   replacements: Replacements | undefined;
@@ -67,6 +69,12 @@ export class Source {
     const { slots, ram } = this;
     const devices = slots === undefined ? [] : [deviceStateKind(slots)];
     return [ramKind(ram), ...devices, noneKind(RAM_PAGE_SIZE, ram.packetNumbers)];
+  }
+
+  /** Have threads for all channels load what they need. */
+  warmUp(): void {
+    const modules = this.kinds.map(({ module }) => module);
+    this.threads = new WarmThreads(this.plan.proposal.channels, modules);
   }
 
   /** Bytes on the wire so far. */
