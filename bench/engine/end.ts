@@ -2,7 +2,8 @@
  * One end of a transfer, as a process: `end.ts PLAN`, a line of JSON on stdout for the place to connect to and one for how it
  * ended. What is moved lies in memory before anything is measured.
  */
-import { open, readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { Lane } from '../../src/engine/slots/index.ts';
 import {
   type DestinationMachine,
@@ -40,7 +41,7 @@ export interface Report {
   readonly totalMs: number;
   readonly downtimeMs?: number;
   readonly budgetBytes: number;
-  /** The most memory of its own that it had, above what it had before it began, in bytes. */
+  /** The most memory of its own that it had, above what it had with all threads ready and nothing moved, in bytes. */
   readonly peakBytes: number;
 }
 
@@ -60,7 +61,6 @@ for (const [i, length] of plan.devices.entries())
       }),
     ),
   );
-const before = await resident('VmRSS');
 if (plan.role === 'receive-from-qemu') await receiveFromQemu(plan.at);
 else await transfer();
 
@@ -68,8 +68,10 @@ async function transfer(): Promise<void> {
   const memory = await mapFile();
   const blocks = plan.ram === 0 ? [] : [{ name: 'ram', address: memory!.address, length: plan.ram }];
   let rate: number | undefined;
+  let before = 0;
   const onEvent = (event: TransferEvent) => {
     if (event.type === 'pass' && event.pass === 1) rate = event.rate;
+    if (event.type === 'opened') before = resident('VmRSS');
     if (event.type === 'listening') say({ listening: event.uri });
   };
   const { channels, method } = plan;
@@ -84,7 +86,7 @@ async function transfer(): Promise<void> {
         })
       : await receiveMachine(destination(blocks), { at: (plan as { at: string }).at, onEvent });
   const { totalMs, downtimeMs, budgetBytes, why } = outcome;
-  const peakBytes = (await resident('VmHWM')) - before;
+  const peakBytes = resident('VmHWM') - before;
   say({
     outcome: outcome.outcome,
     phases: outcome.phases,
@@ -152,7 +154,7 @@ async function receiveFromQemu(at: string): Promise<void> {
 }
 
 /** A figure of this process from /proc, in bytes. */
-async function resident(field: 'VmRSS' | 'VmHWM'): Promise<number> {
-  const status = await readFile('/proc/self/status', 'utf8');
+function resident(field: 'VmRSS' | 'VmHWM'): number {
+  const status = readFileSync('/proc/self/status', 'utf8');
   return Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)![1]) * 1024;
 }
