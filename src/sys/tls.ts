@@ -106,19 +106,21 @@ export class TlsSession implements Disposable {
     if (owned) track(this, 'TLS session');
   }
 
-  /** The end that connected: the peer's certificate must be for `host`, a name or a numeric address. */
+  /**
+   * The end that connected: the peer's certificate must be for `host`, a name or a numeric address. Throws `ERR_TLS` for a
+   * host that no certificate can be for.
+   */
   static connect(context: TlsContext, socket: Fd, host: string): TlsSession {
     const ssl = openssl();
     const session = new TlsSession(ssl.sslNew(context.address), true);
     ssl.setFd(session.address, socket.number);
     ssl.setConnectState(session.address);
-    if (isIP(host) !== 0) {
-      ssl.paramSet1IpAsc(ssl.get0Param(session.address), host);
-    } else {
-      ssl.set1Host(session.address, host);
-      ssl.sslCtrl(session.address, SSL_CTRL_SET_TLSEXT_HOSTNAME, 0, host);
-    }
-    return session;
+    if (session.#expect(host)) return session;
+    session[Symbol.dispose]();
+    throw new FerryError(
+      'ERR_TLS',
+      `${JSON.stringify(host)} is no name or address that a certificate can be for`,
+    );
   }
 
   /** The end that was connected to. */
@@ -184,6 +186,15 @@ export class TlsSession implements Disposable {
       untrack(this);
     }
     this.#address = 0;
+  }
+
+  /** Whether the peer's certificate is going to be compared with `host`; without a name it would be with nothing. */
+  #expect(host: string): boolean {
+    const ssl = openssl();
+    if (host === '') return false;
+    if (isIP(host) !== 0) return ssl.paramSet1IpAsc(ssl.get0Param(this.address), host) === 1;
+    ssl.sslCtrl(this.address, SSL_CTRL_SET_TLSEXT_HOSTNAME, 0, host);
+    return ssl.set1Host(this.address, host) === 1;
   }
 
   /** What an error says is what the last call left behind, not one before. */

@@ -80,9 +80,10 @@ async function connectTls(
   wait: Wait,
 ): Promise<Connection> {
   const { fd, peer } = plain;
-  const session = TlsSession.connect(context, fd, host);
-  const connection = tlsConnection(fd, session, peer);
+  let connection = plain;
   try {
+    const session = TlsSession.connect(context, fd, host);
+    connection = tlsConnection(fd, session, peer);
     await untilDone(fd, Poll.in | Poll.out, `The TLS handshake with ${peer}`, wait, () => {
       const result = session.handshake();
       if (result > 0) return true;

@@ -231,6 +231,9 @@ test('TLS: each end sees who the other is, and a stream that ends without the by
   const refused = { code: 'ERR_TLS', message: /certificate verify failed/ };
   await assert.rejects(connect(listener.endpoint, 0, { tls: trusting }), refused);
   await assert.rejects(connect(listener.endpoint, 0, { tls: sender, tlsHost: 'elsewhere' }), refused);
+  // With no name to compare it with, any certificate of the authority would do
+  const nobody = { code: 'ERR_TLS', message: /"" is no name or address/ };
+  await assert.rejects(connect(listener.endpoint, 0, { tls: sender, tlsHost: '' }), nobody);
   await using unknown = await connect(listener.endpoint, 0, { tls: forged });
   const opening = { uuid, channels: 1, extended: true, id: 0 };
   await assert.rejects(openChannel(unknown, opening, patience), { code: 'ERR_TLS', message: /unknown ca/ });
