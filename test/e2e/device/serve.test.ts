@@ -240,6 +240,7 @@ test('sessions beyond the limit are turned away', async () => {
   const first = all.use(new RawFrontEnd(served.path));
   assert.ok(first.ping());
   for (let i = 1; i < 16; i++) assert.ok(all.use(new RawFrontEnd(served.path)).ping());
-  assert.ok(all.use(new RawFrontEnd(served.path)).hungUp());
+  // What it said might come after the other end is closed
+  assert.ok(all.use(new RawFrontEnd(served.path, { silent: true })).hungUp());
   assert.ok(first.ping());
 });

@@ -36,10 +36,11 @@ export class RawFrontEnd implements Disposable {
   readonly socket: Fd;
   readonly #poll: PollSet;
 
-  /** Connect, agree on the protocol and become the owner, as QEMU does before any driver. */
-  constructor(path: string) {
+  /** Connect, agree on the protocol and become the owner, as QEMU does before any driver; one that is `silent` only connects. */
+  constructor(path: string, { silent = false }: { silent?: boolean } = {}) {
     this.socket = connectUnix(path);
     this.#poll = new PollSet(1);
+    if (silent) return;
     this.send(FrontEndRequest.SET_PROTOCOL_FEATURES, u64(PROTOCOL_FEATURES));
     this.send(FrontEndRequest.SET_OWNER);
   }
