@@ -9,8 +9,8 @@ import {
   SLOT_BYTES,
   SPILL_PLACES_PER_MIB,
 } from './limits.ts';
-import { Lock } from './lock.ts';
 import { type ReceiveDevice, ReceiveLedger } from './receive-ledger.ts';
+import { SharedSlots } from './shared-slots.ts';
 import { openSpillFile, type SpillStart } from './spill-file.ts';
 
 export interface ReceiveSlotsOptions {
@@ -50,12 +50,9 @@ export interface SlotSourceStart {
 }
 
 /** The slots of a receiver, as its main thread has them: it owns their memory. */
-export class ReceiveSlots implements Disposable {
+export class ReceiveSlots extends SharedSlots<ReceiveLedger> {
   /** Travels to the threads of devices and channels. */
   readonly start: ReceiveSlotsStart;
-  readonly #arena: Arena;
-  readonly #ledger: ReceiveLedger;
-  readonly #lock: Lock;
   readonly #spill: Fd | undefined;
   #quarantined = false;
 
@@ -64,47 +61,34 @@ export class ReceiveSlots implements Disposable {
     const { devices, slots, credits, spill, compressed = false, perDevice = DEFAULT_PER_DEVICE } = options;
     if (compressed && !credits)
       throw new SlotError('ERR_SLOT_LIMITS', 'Peers that know no credits send nothing compressed');
-    this.#spill = spill && openSpillFile(spill.folder);
+    const file = spill && openSpillFile(spill.folder);
     try {
-      this.#arena = new Arena(devices.length, slots);
+      super(
+        new Arena(devices.length, slots),
+        ReceiveLedger.create(
+          {
+            devices: devices.length,
+            slots,
+            perDevice: Math.max(perDevice, RESERVED_SLOTS),
+            credits,
+            spill: spillSize(spill?.limit ?? 0),
+          },
+          devices.map(deviceTitle),
+        ),
+        devices,
+      );
     } catch (error) {
-      this.#spill?.[Symbol.dispose]();
+      file?.[Symbol.dispose]();
       throw error;
     }
-    this.#ledger = ReceiveLedger.create(
-      {
-        devices: devices.length,
-        slots,
-        perDevice: Math.max(perDevice, RESERVED_SLOTS),
-        credits,
-        spill: spillSize(spill?.limit ?? 0),
-      },
-      devices.map(deviceTitle),
-    );
-    this.#lock = new Lock(this.#ledger.words, 0, this.#ledger.signals);
+    this.#spill = file;
     this.start = {
-      ledger: this.#ledger.words.buffer,
-      arena: this.#arena.place,
+      ledger: this.ledger.words.buffer,
+      arena: this.arena.place,
       devices,
-      spill: spill && { file: this.#spill!.number, ...spill },
+      spill: spill && { file: file!.number, ...spill },
       compressed,
     };
-  }
-
-  /** Bytes that all of this takes at most. What channels stage is theirs, and what is spilled is not in memory. */
-  get worstCaseBytes(): number {
-    return this.#ledger.slots * SLOT_BYTES + this.#ledger.words.byteLength;
-  }
-
-  /** Resolves when something has come or was loaded after `seen` was read: credits may have grown. */
-  changed(seen: number): Promise<unknown> {
-    const { async, value } = Atomics.waitAsync(this.#ledger.words, this.#ledger.changedWord, seen);
-    return async ? value : Promise.resolve(value);
-  }
-
-  /** What `changed` is given. */
-  get seen(): number {
-    return Atomics.load(this.#ledger.words, this.#ledger.changedWord);
   }
 
   /** For the thread of the device: what it makes its `SlotSource` from. It waits for a buffer for `within` milliseconds at most. */
@@ -119,58 +103,23 @@ export class ReceiveSlots implements Disposable {
 
   /** How far the device has come: each figure is true, though others may have changed meanwhile. */
   device(device: number): ReceiveDevice {
-    return this.#ledger.device(device);
-  }
-
-  /** How the device is called in messages. */
-  title(device: number): string {
-    return deviceTitle(this.start.devices[device]!);
+    return this.ledger.device(device);
   }
 
   /** A channel broke and its thread reads no more: what it was reading did not come. */
   lostBy(channel: number): void {
-    this.#lock.holding(() => this.#ledger.lostBy(channel));
-  }
-
-  /** Give up on one device: its thread is told, what comes for it is dropped. */
-  abort(device: number): void {
-    this.#lock.holding(() => this.#ledger.abort(device));
-  }
-
-  /** Give up on all of it: every thread that waits is told. */
-  cancel(): void {
-    // Without the lock: also where a thread died that held it
-    this.#ledger.cancel();
-    this.#ledger.signals.wake();
-  }
-
-  /** A thread that uses these slots has ended by force: `thread` is its `threadId`. */
-  threadEnded(thread: number): void {
-    if (this.#lock.takeFrom(thread)) {
-      this.#ledger.mend();
-      this.#lock.release();
-    }
-    // It may have died before it woke whoever it had something for
-    this.#ledger.rouse();
-    this.#ledger.signals.wake();
-  }
-
-  /** Have the threads that compress look whether they are to end. */
-  wakeWorkers(): void {
-    const { words, workWord } = this.#ledger;
-    Atomics.add(words, workWord, 1);
-    Atomics.notify(words, workWord);
+    this.lock.holding(() => this.ledger.lostBy(channel));
   }
 
   /** A call that does not return may still touch the slots: their memory is never used again. */
-  quarantine(): void {
-    this.#arena.quarantine();
+  override quarantine(): void {
+    super.quarantine();
     this.#quarantined = true;
   }
 
   /** No thread may use the slots any more. */
-  [Symbol.dispose](): void {
-    this.#arena[Symbol.dispose]();
+  override [Symbol.dispose](): void {
+    super[Symbol.dispose]();
     // The number of a descriptor that a call still uses must not become another file's
     if (!this.#quarantined) this.#spill?.[Symbol.dispose]();
   }

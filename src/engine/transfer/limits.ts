@@ -4,9 +4,6 @@ export const MAX_MESSAGE = 1024 * 1024;
 /** Memory blocks of a machine. */
 export const MAX_BLOCKS = 1024;
 
-/** Devices whose state travels in one transfer. */
-export const MAX_DEVICES = 1024;
-
 /** Channels of one transfer, as their hello can number them. */
 export const MAX_CHANNELS = 255;
 

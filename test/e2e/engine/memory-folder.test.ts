@@ -33,7 +33,7 @@ const NO_BOUND: Fault = {
   find: 'constructor(options: ReceiveSlotsOptions) {',
   replace:
     'constructor(said: ReceiveSlotsOptions) { const options = { ...said, slots: 16384, perDevice: 16384 };' +
-    'Object.defineProperty(this, "worstCaseBytes", { value: said.slots * SLOT_BYTES });',
+    'Object.defineProperty(new.target.prototype, "worstCaseBytes", { value: said.slots * SLOT_BYTES });',
 };
 
 const folder = temporaryFolder();

@@ -8,7 +8,8 @@
  *     12       body
  *     …   u32  CRC-32C of all of the above
  */
-import { MAX_BLOCKS, MAX_DEVICES, MAX_NAME, MAX_TEXT } from '../limits.ts';
+import { MAX_DEVICES } from '../../slots/index.ts';
+import { MAX_BLOCKS, MAX_NAME, MAX_TEXT } from '../limits.ts';
 import {
   type Field,
   flag,
