@@ -4,12 +4,12 @@
  */
 export const floors: readonly (readonly string[])[] = [
   ['sys', 'wire'],
-  ['memory', 'compat'],
+  ['memory', 'compat', 'vmstate'],
   ['state'],
   ['virtio', 'fuse'],
-  ['vhost-user', 'vfio-user', 'engine/*', 'qemu-stream', 'qmp', 'launch', 'discover'],
+  ['vhost-user', 'vfio-user', 'engine/*', 'qemu-stream', 'qmp', 'launch'],
   ['device', 'control'],
-  ['machine', 'devices/*'],
+  ['machine', 'devices/*', 'discover', 'qemu-compat'],
   ['migrate', 'update', 'capture'],
   ['fleet'],
   ['cli', 'dashboard'],
