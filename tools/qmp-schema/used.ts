@@ -7,6 +7,8 @@ export const COMMANDS = [
   'query-version',
   'query-target',
   'query-machines',
+  'query-cpu-definitions',
+  'query-cpu-model-expansion',
   'query-migrate',
   'query-migrate-capabilities',
   'query-migrate-parameters',
@@ -20,6 +22,9 @@ export const COMMANDS = [
   'query-yank',
   'qom-list',
   'qom-get',
+  'qom-list-types',
+  'qom-list-properties',
+  'device-list-properties',
   'migrate',
   'migrate-incoming',
   'migrate_cancel',
@@ -77,6 +82,12 @@ export const NAMES: Readonly<Record<string, string>> = {
   QueryMigrateParametersResult: 'MigrationParameters',
   MigrateSetCapabilitiesArgumentsCapabilitiesEntry: 'MigrationCapabilitySetting',
   QueryMachinesEntry: 'MachineInfo',
+  QueryMachinesEntryCompatPropsEntry: 'CompatProperty',
+  QueryCpuDefinitionsEntry: 'CpuDefinition',
+  QueryCpuModelExpansionResult: 'CpuModelExpansion',
+  QueryCpuModelExpansionResultModel: 'CpuModel',
+  QomListTypesEntry: 'QomType',
+  DeviceListPropertiesEntry: 'DeviceProperty',
   QueryMemdevEntry: 'MemoryBackendInfo',
   QueryCpusFastEntry: 'CpuInfo',
   QueryPciEntry: 'PciBusInfo',
@@ -98,5 +109,5 @@ export const NAMES: Readonly<Record<string, string>> = {
 /** Of these types only the members that Ferry reads are kept; the rest would pull in hundreds of further types. */
 export const KEPT: Readonly<Record<string, readonly string[]>> = {
   BlockNodeInfo: ['node-name', 'drv', 'ro', 'file', 'cache'],
-  MachineInfo: ['name', 'alias', 'is-default', 'deprecated'],
+  MachineInfo: ['name', 'alias', 'is-default', 'deprecated', 'cpu-max', 'default-cpu-type', 'compat-props'],
 };

@@ -7,6 +7,8 @@ import {
   queryVersionResult,
   queryTargetResult,
   machineInfo,
+  cpuDefinition,
+  cpuModelExpansion,
   migrationInfo,
   migrationCapabilityStatus,
   migrationParameters,
@@ -19,6 +21,7 @@ import {
   blockNodeInfo,
   queryYankEntry,
   qomMember,
+  qomType,
   addFdResult,
   queryFdsetsEntry,
 } from './shapes.ts';
@@ -31,6 +34,9 @@ import type {
   QueryTargetResult,
   QueryMachinesArguments,
   MachineInfo,
+  CpuDefinition,
+  QueryCpuModelExpansionArguments,
+  CpuModelExpansion,
   MigrationInfo,
   MigrationCapabilityStatus,
   MigrationParameters,
@@ -46,6 +52,10 @@ import type {
   QomListArguments,
   QomMember,
   QomGetArguments,
+  QomListTypesArguments,
+  QomType,
+  QomListPropertiesArguments,
+  DeviceListPropertiesArguments,
   MigrateArguments,
   MigrateIncomingArguments,
   MigrateContinueArguments,
@@ -83,6 +93,8 @@ export interface Commands {
   'query-version': { arguments: NoArguments; result: QueryVersionResult };
   'query-target': { arguments: NoArguments; result: QueryTargetResult };
   'query-machines': { arguments: QueryMachinesArguments; result: MachineInfo[] };
+  'query-cpu-definitions': { arguments: NoArguments; result: CpuDefinition[] };
+  'query-cpu-model-expansion': { arguments: QueryCpuModelExpansionArguments; result: CpuModelExpansion };
   'query-migrate': { arguments: NoArguments; result: MigrationInfo };
   'query-migrate-capabilities': { arguments: NoArguments; result: MigrationCapabilityStatus[] };
   'query-migrate-parameters': { arguments: NoArguments; result: MigrationParameters };
@@ -96,6 +108,9 @@ export interface Commands {
   'query-yank': { arguments: NoArguments; result: QueryYankEntry[] };
   'qom-list': { arguments: QomListArguments; result: QomMember[] };
   'qom-get': { arguments: QomGetArguments; result: unknown };
+  'qom-list-types': { arguments: QomListTypesArguments; result: QomType[] };
+  'qom-list-properties': { arguments: QomListPropertiesArguments; result: QomMember[] };
+  'device-list-properties': { arguments: DeviceListPropertiesArguments; result: QomMember[] };
   migrate: { arguments: MigrateArguments; result: void };
   'migrate-incoming': { arguments: MigrateIncomingArguments; result: void };
   migrate_cancel: { arguments: NoArguments; result: void };
@@ -129,6 +144,8 @@ export const commandShapes: { readonly [C in keyof Commands]: Shape<Commands[C][
   'query-version': queryVersionResult,
   'query-target': queryTargetResult,
   'query-machines': list(machineInfo),
+  'query-cpu-definitions': list(cpuDefinition),
+  'query-cpu-model-expansion': cpuModelExpansion,
   'query-migrate': migrationInfo,
   'query-migrate-capabilities': list(migrationCapabilityStatus),
   'query-migrate-parameters': migrationParameters,
@@ -142,6 +159,9 @@ export const commandShapes: { readonly [C in keyof Commands]: Shape<Commands[C][
   'query-yank': list(queryYankEntry),
   'qom-list': list(qomMember),
   'qom-get': anything,
+  'qom-list-types': list(qomType),
+  'qom-list-properties': list(qomMember),
+  'device-list-properties': list(qomMember),
   migrate: empty,
   'migrate-incoming': empty,
   migrate_cancel: empty,

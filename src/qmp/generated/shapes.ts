@@ -9,7 +9,11 @@ import type {
   QueryVersionResult,
   QueryTargetResultArch,
   QueryTargetResult,
+  CompatProperty,
   MachineInfo,
+  CpuDefinition,
+  CpuModel,
+  CpuModelExpansion,
   MigrationStatus,
   MigrationRamStats,
   QueryMigrateResultVfio,
@@ -50,6 +54,7 @@ import type {
   QueryYankEntryType,
   QueryYankEntry,
   QomMember,
+  QomType,
   AddFdResult,
   QueryFdsetsEntryFdsEntry,
   QueryFdsetsEntry,
@@ -109,11 +114,40 @@ export const queryTargetResult: Shape<QueryTargetResult> = object<QueryTargetRes
   arch: open<QueryTargetResultArch>(),
 });
 
+export const compatProperty: Shape<CompatProperty> = object<CompatProperty>({
+  'qom-type': text,
+  property: text,
+  value: text,
+});
+
 export const machineInfo: Shape<MachineInfo> = object<MachineInfo>({
   name: text,
   alias: optional(text),
   'is-default': optional(flag),
   deprecated: flag,
+  'cpu-max': integer,
+  'default-cpu-type': optional(text),
+  'compat-props': optional(list(compatProperty)),
+});
+
+export const cpuDefinition: Shape<CpuDefinition> = object<CpuDefinition>({
+  name: text,
+  'migration-safe': optional(flag),
+  static: flag,
+  'unavailable-features': optional(list(text)),
+  typename: text,
+  'alias-of': optional(text),
+  deprecated: flag,
+});
+
+export const cpuModel: Shape<CpuModel> = object<CpuModel>({
+  name: text,
+  props: optional(anything),
+});
+
+export const cpuModelExpansion: Shape<CpuModelExpansion> = object<CpuModelExpansion>({
+  model: cpuModel,
+  'deprecated-props': optional(list(text)),
 });
 
 export const migrationRamStats: Shape<MigrationRamStats> = object<MigrationRamStats>({
@@ -388,6 +422,12 @@ export const qomMember: Shape<QomMember> = object<QomMember>({
   type: text,
   description: optional(text),
   'default-value': optional(anything),
+});
+
+export const qomType: Shape<QomType> = object<QomType>({
+  name: text,
+  abstract: optional(flag),
+  parent: optional(text),
 });
 
 export const addFdResult: Shape<AddFdResult> = object<AddFdResult>({

@@ -91,11 +91,55 @@ export interface QueryMachinesArguments {
   'compat-props'?: boolean;
 }
 
+export interface CompatProperty {
+  'qom-type': string;
+  property: string;
+  value: string;
+}
+
 export interface MachineInfo {
   name: string;
   alias?: string;
   'is-default'?: boolean;
   deprecated: boolean;
+  'cpu-max': number;
+  'default-cpu-type'?: string;
+  'compat-props'?: CompatProperty[];
+}
+
+export interface CpuDefinition {
+  name: string;
+  'migration-safe'?: boolean;
+  static: boolean;
+  'unavailable-features'?: string[];
+  typename: string;
+  'alias-of'?: string;
+  deprecated: boolean;
+}
+
+export type QueryCpuModelExpansionArgumentsType =
+  | 'static'
+  | 'full';
+
+export interface QueryCpuModelExpansionArgumentsModel {
+  name: string;
+  props?: unknown;
+}
+
+export interface QueryCpuModelExpansionArguments {
+  type: QueryCpuModelExpansionArgumentsType;
+  model: QueryCpuModelExpansionArgumentsModel;
+}
+
+export interface CpuModel {
+  name: string;
+  props?: unknown;
+}
+
+export interface CpuModelExpansion {
+  model: CpuModel;
+  /** Only in QEMU 11.1. */
+  'deprecated-props'?: string[];
 }
 
 export type MigrationStatus =
@@ -504,6 +548,25 @@ export interface QomMember {
 export interface QomGetArguments {
   path: string;
   property: string;
+}
+
+export interface QomListTypesArguments {
+  implements?: string;
+  abstract?: boolean;
+}
+
+export interface QomType {
+  name: string;
+  abstract?: boolean;
+  parent?: string;
+}
+
+export interface QomListPropertiesArguments {
+  typename: string;
+}
+
+export interface DeviceListPropertiesArguments {
+  typename: string;
 }
 
 export type MigrateArgumentsChannelsEntryChannelType =
