@@ -1,4 +1,4 @@
-import type { Domain } from './domain.ts';
+import type { BoxDomain, Domain } from './domain.ts';
 import type { ParameterType, Value } from './value.ts';
 
 /** What a migration info document says about one parameter of a device model. */
@@ -25,7 +25,7 @@ export interface Parameter {
 export type Assignment = ReadonlyMap<string, Value>;
 
 /** A box: the parameters that it names each lie in a domain, all others are free. */
-export type Box = ReadonlyMap<string, Domain>;
+export type Box = ReadonlyMap<string, BoxDomain>;
 
 /**
  * A dependency between parameters (`x-constraints`): the assignment lies in one of these boxes. The sugar
