@@ -6,20 +6,38 @@ export interface Captured {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
-  /** At most 1 MiB each; when the program could not be started, the reason. */
+  /** At most 1 MiB; when the program could not be started, the reason. */
   readonly stderr: string;
+  /** What `stdout` was made from, byte for byte. */
+  readonly output: Buffer;
+  /**
+   * Why this is not all there was to say: it was killed at the deadline or because it printed more than `maxOutput`,
+   * or it has ended and something that it started keeps its output open. Absent where it came to its own end.
+   */
+  readonly cut?: 'deadline' | 'output' | 'held';
 }
 
-const maxOutput = 1 << 20;
+export interface CaptureOptions {
+  /** Milliseconds. */
+  readonly deadline: number;
+  readonly cwd?: string;
+  /** The whole environment; this process's if not given. */
+  readonly env?: NodeJS.ProcessEnv;
+  readonly signal?: AbortSignal;
+  /** Bytes of stdout beyond which the program is killed; 1 MiB if not given. */
+  readonly maxOutput?: number;
+}
+
+const MOST_BYTES = 1 << 20;
+
+/** Milliseconds that output may stay open after the program has ended. */
+const HELD_WITHIN = 500;
 
 /**
  * Runs a program with no input until it ends, is aborted, or `deadline` milliseconds have passed (then it is killed).
  * Never rejects: a program that cannot be started has code null and the reason in `stderr`.
  */
-export function capture(
-  command: readonly [string, ...string[]],
-  options: { deadline: number; cwd?: string; env?: NodeJS.ProcessEnv; signal?: AbortSignal },
-): Promise<Captured> {
+export function capture(command: readonly [string, ...string[]], options: CaptureOptions): Promise<Captured> {
   const [program, ...args] = command;
   const deadline = AbortSignal.timeout(options.deadline);
   const child = spawn(program, args, {
@@ -29,31 +47,50 @@ export function capture(
     signal: options.signal ? AbortSignal.any([options.signal, deadline]) : deadline,
     killSignal: 'SIGKILL',
   });
-  const stdout = collect(child.stdout);
-  const stderr = collect(child.stderr);
   let failure = '';
+  let cut: Captured['cut'];
+  const stdout = collect(child.stdout, options.maxOutput ?? MOST_BYTES, () => {
+    cut ??= 'output';
+    child.kill('SIGKILL');
+  });
+  const stderr = collect(child.stderr, MOST_BYTES);
+  let held: NodeJS.Timeout | undefined;
   child.on('error', (error) => {
     failure = error.message;
+    if (deadline.aborted) cut ??= 'deadline';
+  });
+  child.on('exit', () => {
+    // What it started may have inherited its output, and would keep it open for as long as it lives
+    held = setTimeout(() => {
+      cut ??= 'held';
+      child.stdout.destroy();
+      child.stderr.destroy();
+    }, HELD_WITHIN);
   });
   return new Promise((resolve) => {
     child.on('close', (code, signal) => {
-      const said = stderr();
+      clearTimeout(held);
+      const [output, said] = [stdout(), stderr().toString('utf8')];
       resolve({
         code: failure ? null : code,
         signal,
-        stdout: stdout(),
+        stdout: output.toString('utf8'),
         stderr: failure ? `${failure}\n${said}` : said,
+        output,
+        ...(cut !== undefined && { cut }),
       });
     });
   });
 }
 
-function collect(stream: NodeJS.ReadableStream): () => string {
+/** Keeps the first `limit` bytes of a stream; `beyond` is called once when there are more. */
+function collect(stream: NodeJS.ReadableStream, limit: number, beyond?: () => void): () => Buffer {
   const chunks: Buffer[] = [];
   let length = 0;
   stream.on('data', (chunk: Buffer) => {
-    if (length < maxOutput) chunks.push(chunk.subarray(0, maxOutput - length));
+    if (length < limit) chunks.push(chunk.subarray(0, limit - length));
+    if (length <= limit && length + chunk.length > limit) beyond?.();
     length += chunk.length;
   });
-  return () => Buffer.concat(chunks).toString('utf8');
+  return () => Buffer.concat(chunks);
 }

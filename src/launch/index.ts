@@ -2,7 +2,7 @@
 export { type CallOptions, GuestAgent, GuestError, type GuestHello } from './agent.ts';
 export type { CommandArguments, CommandName, Handle, LockType } from './agent-commands.ts';
 export type { CommandResult, GuestEntry, GuestStat } from './agent-results.ts';
-export { type Captured, capture } from './capture.ts';
+export { type Captured, type CaptureOptions, capture } from './capture.ts';
 export { diagnose } from './doctor.ts';
 export type { HeartbeatReport } from './heartbeat.ts';
 export { type Check, checkHost } from './host.ts';
