@@ -1,4 +1,8 @@
 /** Migration compatibility: migration info documents, parameter lists, verdicts and choices. Pure: no process, no file. */
+export { argvOf, commandLine, MODEL_OPTION, PARAMETER_OPTION, VERSION_OPTION } from './argv.ts';
+export { type Check, type CheckOptions, check, prepareCheck } from './check.ts';
+export { buildList, complete, initialValues, profileValues } from './complete.ts';
+export { compareActive, listDigest } from './digest.ts';
 export {
   type BoxDomain,
   complement,
@@ -20,8 +24,11 @@ export {
   unite,
 } from './domain.ts';
 export { CompatError, type CompatErrorCode } from './errors.ts';
-export type { MigrationList } from './list.ts';
+export { type Explained, explainCheck } from './explain.ts';
+export { formatList, type MigrationList, parseList, readList } from './list.ts';
 export type { Assignment, Box, Constraint, MigrationInfo, Model, Parameter } from './model.ts';
+export { isModelName, isParameterName, isVersionName } from './names.ts';
+export { type Arguments, readArguments } from './read-arguments.ts';
 export {
   compareBytes,
   EXPECTED,
@@ -34,4 +41,12 @@ export {
   typeOf,
   type Value,
 } from './value.ts';
-export { ANSWERS, type Answer, answerOf, REASON_CODES, type Reason, type ReasonCode } from './verdict.ts';
+export {
+  ANSWERS,
+  type Answer,
+  answerOf,
+  type Change,
+  REASON_CODES,
+  type Reason,
+  type ReasonCode,
+} from './verdict.ts';

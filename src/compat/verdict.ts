@@ -21,7 +21,7 @@ export const REASON_CODES = [
   'constraint',
   /** no: source and destination mean different things by one version or profile. */
   'profile-differs',
-  /** no: the list names a version that the destination does not offer, and no parameters that could be compared. */
+  /** no: list and destination have no version in common, and no parameters that could be compared. */
   'version',
   /** no: the device's own check (`--check`) refused the arguments. */
   'refused',
@@ -34,6 +34,15 @@ export const REASON_CODES = [
 ] as const;
 
 export type ReasonCode = (typeof REASON_CODES)[number];
+
+/** Another value that one parameter of the source would need. */
+export interface Change {
+  readonly parameter: string;
+  /** As text (`formatValue`). */
+  readonly value: string;
+  /** Whether the running source can be switched to it (`x-live`); else a source has to be started with it. */
+  readonly live: boolean;
+}
 
 /** One reason for an answer. Plain data, safe for JSON. */
 export interface Reason<C extends string = ReasonCode> {
@@ -52,6 +61,8 @@ export interface Reason<C extends string = ReasonCode> {
   readonly message: string;
   /** What to do about it, where something can be said: such as the nearest value that would fit. */
   readonly remedy?: string;
+  /** The remedy as data, where it is other values of parameters: all of these together. */
+  readonly changes?: readonly Change[];
 }
 
 /** The answer that all of `reasons` lead to together: no before unproven before yes. */
