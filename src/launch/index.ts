@@ -30,7 +30,7 @@ export {
   peerNames,
   versionIn,
 } from './peers.ts';
-export { type Exit, LaunchedProcess, type LaunchOptions, launchProcess } from './process.ts';
+export { type Exit, findProgram, LaunchedProcess, type LaunchOptions, launchProcess } from './process.ts';
 export {
   type FsDevice,
   guestAppend,

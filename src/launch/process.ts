@@ -1,7 +1,7 @@
 /** A child process with an owner: it ends with its owner's scope, with this process, or when told to. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, statSync } from 'node:fs';
 import { basename, delimiter, join } from 'node:path';
 import { DeadlineError, FerryError } from '../errors.ts';
 
@@ -46,7 +46,11 @@ export async function launchProcess(options: LaunchOptions): Promise<LaunchedPro
   if (named === undefined)
     throw new FerryError('ERR_LAUNCH', 'There is no program to start: the command is empty');
   const name = options.name ?? basename(named);
-  const [program, ...args] = [...boundToParent(), findProgram(named, name), ...rest];
+  const found = findProgram(named);
+  // setpriv would start and only then find that there is none
+  if (found === undefined)
+    throw new FerryError('ERR_LAUNCH', `${name} could not be started: ${named} is no program here`);
+  const [program, ...args] = [...boundToParent(), found, ...rest];
   const child = spawn(program!, args, {
     stdio: ['ignore', 'pipe', 'pipe', ...(options.fds ?? [])],
     env: { ...process.env, ...options.env },
@@ -181,20 +185,17 @@ function killRunning(): void {
   for (const child of running) child.kill('SIGKILL');
 }
 
-/** The file that a program's name means: setpriv would start and only then find that there is none. */
-function findProgram(named: string, name: string): string {
-  const folders = named.includes('/') ? [''] : (process.env.PATH ?? '').split(delimiter);
-  for (const folder of folders) {
-    const path = join(folder, named);
-    if (isExecutable(path)) return folder === '' ? named : path;
-  }
-  throw new FerryError('ERR_LAUNCH', `${name} could not be started: ${named} is no program here`);
+/** The file that `named` means, as a shell finds it: by its path, or on PATH. Undefined where there is no program. */
+export function findProgram(named: string): string | undefined {
+  if (named.includes('/')) return isExecutable(named) ? named : undefined;
+  const folders = (process.env.PATH ?? '').split(delimiter);
+  return folders.map((folder) => join(folder, named)).find(isExecutable);
 }
 
 function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);
-    return true;
+    return statSync(path).isFile();
   } catch {
     return false;
   }
