@@ -30,7 +30,7 @@ describe('fetching peers', () => {
     const start = performance.now();
     const manifests = await fetchPeers({ cache: cacheFolder(), log: (line) => assert.fail(line) });
     assert.ok(performance.now() - start < 1000);
-    assert.equal(manifests.length, 2);
+    assert.equal(manifests.length, 3);
     for (const name of peerNames) choosePeer(peers, name, { origin: 'cache' });
     for (const version of ['10.0', '11.1']) choosePeer(peers, 'qemu-system-x86_64', { version });
     const packages = manifests.flatMap((manifest) => manifest.packages);

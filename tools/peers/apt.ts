@@ -10,6 +10,8 @@ import { capture } from '../../src/launch/index.ts';
 export interface AptSource {
   readonly uri: string;
   readonly suite: string;
+  /** Whether its source packages are wanted as well. */
+  readonly withSource?: boolean;
 }
 
 /** A package as apt resolved it. */
@@ -38,7 +40,11 @@ export class PrivateApt {
     for (const part of ['state/lists/partial', 'cache/archives/partial']) {
       await mkdir(join(folder, part), { recursive: true });
     }
-    const lines = sources.map(({ uri, suite }) => `deb [signed-by=${keyring}] ${uri} ${suite} main\n`);
+    const lines = sources.flatMap(({ uri, suite, withSource }) =>
+      (withSource ? ['deb', 'deb-src'] : ['deb']).map(
+        (kind) => `${kind} [signed-by=${keyring}] ${uri} ${suite} main\n`,
+      ),
+    );
     await writeFile(join(folder, 'sources.list'), lines.join(''));
     await writeFile(join(folder, 'status'), '');
     await writeFile(join(folder, 'apt.conf'), configuration(folder));
@@ -62,6 +68,12 @@ export class PrivateApt {
     await mkdir(into, { recursive: true });
     if (packages.length === 0) return;
     await this.#run('apt-get', ['download', '-q', ...packages], into);
+  }
+
+  /** Downloads and verifies the upstream archive of a source package into `into`. */
+  async downloadSource(source: string, into: string): Promise<void> {
+    await mkdir(into, { recursive: true });
+    await this.#run('apt-get', ['source', '-q', '--download-only', '--tar-only', source], into);
   }
 
   async #run(program: string, args: string[], cwd?: string): Promise<string> {

@@ -1,7 +1,7 @@
 /**
  * Fills the cache folder with real peers: QEMU of two versions, virtiofsd, passt, their tools, guest kernels, busybox and
- * a small C compiler, from Debian's packages; and builds the guest's initramfs. Needs apt-get and dpkg-deb, no root. A
- * second run returns at once.
+ * a small C compiler, from Debian's packages; QEMU's check of migrations, from its source package; and builds the guest's
+ * initramfs. Needs apt-get and dpkg-deb, no root. A second run returns at once.
  *
  *     node tools/peers/fetch.ts [--cache FOLDER] [--mirror URI] [--refresh]
  */
@@ -21,7 +21,8 @@ import {
   type Resolved,
 } from './apt.ts';
 import { lockFolder } from './lock.ts';
-import { type Recipe, recipeHash, recipes, suites } from './recipe.ts';
+import { type Recipe, recipeHash, recipes, type SourceRecipe, sourceRecipe, suites } from './recipe.ts';
+import { takeSource } from './source.ts';
 import { describePackage, takeKernel, tryPrograms, unpackAll } from './unpack.ts';
 
 export interface FetchOptions {
@@ -39,7 +40,7 @@ export interface FetchOptions {
 export async function fetchPeers(options: FetchOptions): Promise<SetManifest[]> {
   const parent = join(options.cache, 'peers');
   if (!options.refresh) {
-    const there = await Promise.all(recipes.map((recipe) => currentSet(parent, recipe)));
+    const there = await Promise.all([...recipes, sourceRecipe].map((recipe) => currentSet(parent, recipe)));
     if (there.every((manifest) => manifest !== undefined)) return there;
   }
   if (process.arch !== 'x64') {
@@ -56,7 +57,7 @@ export async function fetchPeers(options: FetchOptions): Promise<SetManifest[]> 
   const workshop = await mkdtemp(join(parent, '.apt-'));
   const manifests: SetManifest[] = [];
   let apt: PrivateApt | undefined;
-  for (const recipe of recipes) {
+  for (const recipe of [...recipes, sourceRecipe]) {
     const there = options.refresh ? undefined : await currentSet(parent, recipe);
     if (there) {
       manifests.push(there);
@@ -83,7 +84,7 @@ async function removeLeftovers(parent: string, log: FetchOptions['log']): Promis
   }
 }
 
-async function currentSet(parent: string, recipe: Recipe): Promise<SetManifest | undefined> {
+async function currentSet(parent: string, recipe: Recipe | SourceRecipe): Promise<SetManifest | undefined> {
   try {
     const manifest = decodeManifest(await readFile(join(parent, recipe.set, 'manifest.json'), 'utf8'));
     return manifest.recipe === recipeHash(recipe) ? manifest : undefined;
@@ -105,7 +106,7 @@ async function openApt(workshop: string, options: FetchOptions): Promise<Private
   }
   let failure: unknown;
   for (const uri of mirrors) {
-    const sources = suites.map((suite) => ({ uri, suite }));
+    const sources = suites.map((suite) => ({ uri, suite, withSource: suite === sourceRecipe.suite }));
     try {
       return await PrivateApt.open(workshop, sources, keyring);
     } catch (error) {
@@ -139,10 +140,30 @@ async function newerKeyring(folder: string, own: readonly AptSource[], keyring: 
   throw failure;
 }
 
+/** Makes a set under another name, and puts it in the place of what was there. */
 async function makeSet(
   apt: PrivateApt,
-  recipe: Recipe,
+  recipe: Recipe | SourceRecipe,
   parent: string,
+  log: FetchOptions['log'],
+): Promise<SetManifest> {
+  const making = await mkdtemp(join(parent, `.${recipe.set}-`));
+  const python = join(parent, 'trixie');
+  const manifest =
+    'source' in recipe
+      ? await takeSource(apt, recipe, making, python)
+      : await takePackages(apt, recipe, making, log);
+  await writeFile(join(making, 'manifest.json'), `${JSON.stringify(manifest, null, 1)}\n`);
+  await rm(join(parent, recipe.set), { recursive: true, force: true });
+  await chmod(making, 0o755);
+  await rename(making, join(parent, recipe.set));
+  return manifest;
+}
+
+async function takePackages(
+  apt: PrivateApt,
+  recipe: Recipe,
+  making: string,
   log: FetchOptions['log'],
 ): Promise<SetManifest> {
   const packages = await apt.resolve(recipe.packages, recipe.suite);
@@ -154,14 +175,12 @@ async function makeSet(
   const files = await fetchAll(apt, packages, archives);
   files.push(...(await fetchAll(apt, alone, archives)));
   const kernelFiles = await fetchAll(apt, kernel, archives);
-
-  const making = await mkdtemp(join(parent, `.${recipe.set}-`));
   const [kernelEntry] = await Promise.all([
     takeKernel(kernelFiles, making, recipe.modules),
     unpackAll(files, join(making, 'root')),
   ]);
   const entries = await Promise.all([...files, ...kernelFiles].map(describePackage));
-  const manifest: SetManifest = {
+  return {
     format: 1,
     set: recipe.set,
     recipe: recipeHash(recipe),
@@ -169,11 +188,6 @@ async function makeSet(
     programs: await tryPrograms(recipe, making, entries),
     kernels: [kernelEntry],
   };
-  await writeFile(join(making, 'manifest.json'), `${JSON.stringify(manifest, null, 1)}\n`);
-  await rm(join(parent, recipe.set), { recursive: true, force: true });
-  await chmod(making, 0o755);
-  await rename(making, join(parent, recipe.set));
-  return manifest;
 }
 
 async function fetchAll(apt: PrivateApt, packages: readonly Resolved[], archives: string): Promise<string[]> {

@@ -1,4 +1,4 @@
-/** What the cache holds: one set for each Debian suite, because two versions of one program cannot share a root. */
+/** What the cache holds: one set for each Debian suite, because two versions of one program cannot share a root; and one of sources. */
 import { createHash } from 'node:crypto';
 
 export interface Recipe {
@@ -15,6 +15,15 @@ export interface Recipe {
   readonly modules: readonly string[];
   /** Programs, started once to see that they run: path in the unpacked root, and the package that tells the version. */
   readonly programs: readonly { name: string; path: string; package: string }[];
+}
+
+/** Single files out of a source package, laid out by their paths there. */
+export interface SourceRecipe {
+  readonly set: string;
+  readonly suite: string;
+  /** Name of the source package. */
+  readonly source: string;
+  readonly files: readonly string[];
 }
 
 /** The suites that a private apt is told about. */
@@ -67,10 +76,22 @@ export const recipes: readonly Recipe[] = [
   },
 ];
 
+/** QEMU's own check of what two of its binaries send, and the two descriptions that it is tried on. */
+export const sourceRecipe: SourceRecipe = {
+  set: 'trixie-source',
+  suite: 'trixie',
+  source: 'qemu',
+  files: [
+    'scripts/vmstate-static-checker.py',
+    'tests/vmstate-static-checker-data/dump1.json',
+    'tests/vmstate-static-checker-data/dump2.json',
+  ],
+};
+
 /** To be raised when the same packages are to be laid out otherwise. */
 const layout = 2;
 
 /** Changes when the recipe does, so that a set made by an older one is made again. */
-export function recipeHash(recipe: Recipe): string {
+export function recipeHash(recipe: Recipe | SourceRecipe): string {
   return createHash('sha256').update(JSON.stringify({ layout, recipe })).digest('hex');
 }

@@ -124,8 +124,13 @@ export async function describePackage(file: string): Promise<PackageEntry> {
   const [, name, version] = /^(.+?)_(.+)_[a-z0-9]+\.deb$/.exec(basename(file)) ?? [];
   if (!name || !version)
     throw new FerryError('ERR_PEERS_UNPACK', `${basename(file)} is not named as a package`);
+  return { name, version: decodeURIComponent(version), ...(await describeFile(file)) };
+}
+
+/** Size and SHA-256 of a file. */
+export async function describeFile(file: string): Promise<Pick<PackageEntry, 'size' | 'sha256'>> {
   const hash = createHash('sha256');
   for await (const chunk of createReadStream(file)) hash.update(chunk);
   const { size } = await stat(file);
-  return { name, version: decodeURIComponent(version), size, sha256: hash.digest('hex') };
+  return { size, sha256: hash.digest('hex') };
 }
