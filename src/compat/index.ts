@@ -3,6 +3,10 @@ export { argvOf, commandLine, MODEL_OPTION, PARAMETER_OPTION, VERSION_OPTION } f
 export { type Check, type CheckOptions, check, prepareCheck } from './check.ts';
 export { buildList, complete, initialValues, profileValues } from './complete.ts';
 export { compareActive, listDigest } from './digest.ts';
+export { LINT_CODES, type LintCode, type LintFinding } from './document/findings.ts';
+export { formatInfo } from './document/format.ts';
+export { parseInfo, type ReadInfo, readInfo } from './document/read.ts';
+export { type InfoDocument, InfoShape, type ParameterDocument } from './document/schema.ts';
 export {
   type BoxDomain,
   complement,
@@ -28,6 +32,7 @@ export { type Explained, explainCheck } from './explain.ts';
 export { formatList, type MigrationList, parseList, readList } from './list.ts';
 export type { Assignment, Box, Constraint, MigrationInfo, Model, Parameter } from './model.ts';
 export { isModelName, isParameterName, isVersionName } from './names.ts';
+export { type Narrowing, narrow } from './narrow.ts';
 export { type Arguments, readArguments } from './read-arguments.ts';
 export {
   compareBytes,

@@ -1,0 +1,49 @@
+/** Members of objects: those that are there, and those that nobody knows. */
+import { type Findings, show } from './findings.ts';
+import type { Path } from './places.ts';
+import { isObject } from './schema.ts';
+
+/** The members of `raw`, in the order of the document; none, with a finding, where it is no object or has more than `most`. */
+export function membersOf(
+  raw: unknown,
+  most: number,
+  path: Path,
+  findings: Findings,
+): [name: string, value: unknown][] {
+  if (!isObject(raw)) {
+    findings.error('wrong-form', path, `Found ${show(raw)}, expected an object`);
+    return [];
+  }
+  const members = Object.entries(raw);
+  if (members.length <= most) return members;
+  findings.error('too-many', path, `Found ${members.length} members, expected at most ${most}`);
+  return [];
+}
+
+/** The entries of the list `raw`; none, with a finding, where it is no list or has more than `most`. */
+export function entriesOf(raw: unknown, most: number, path: Path, findings: Findings): readonly unknown[] {
+  if (!Array.isArray(raw)) {
+    findings.error('wrong-form', path, `Found ${show(raw)}, expected a list`);
+    return [];
+  }
+  if (raw.length <= most) return raw;
+  findings.error('too-many', path, `Found ${raw.length} entries, expected at most ${most}`);
+  return [];
+}
+
+/** Warns of members of `object` that are not `known`, so that they have no effect; those of extensions (`x-`) may be there. */
+export function warnOfUnknown(
+  object: Readonly<Record<string, unknown>>,
+  known: ReadonlySet<string>,
+  path: Path,
+  findings: Findings,
+): void {
+  for (const name in object)
+    if (!known.has(name) && !name.startsWith('x-'))
+      findings.warn(
+        'unknown-member',
+        [...path, name],
+        `Found ${show(name)}, which is not known and has no effect`,
+        'name',
+      );
+}

@@ -1,0 +1,111 @@
+/** Rules between parameters (`x-constraints`), from JSON to unions of boxes. */
+import { type BoxDomain, complement, formatDomain, intersect, isEmpty } from '../domain.ts';
+import { MAX_ALLOWED_VALUES, MAX_BOXES, MAX_CONSTRAINTS, MAX_PARAMETERS } from '../limits.ts';
+import type { Box, Constraint, Parameter } from '../model.ts';
+import { sortedByName } from '../names.ts';
+import { type Findings, show } from './findings.ts';
+import { entriesOf, membersOf, warnOfUnknown } from './members.ts';
+import type { Path } from './places.ts';
+import { isObject } from './schema.ts';
+import { decodeDomain } from './values.ts';
+
+/** Where parameters are looked up: undefined for one that is there, but cannot be read. */
+export type Known = ReadonlyMap<string, Parameter | undefined>;
+
+const MEMBERS: ReadonlySet<string> = new Set(['if', 'then', 'any']);
+
+/** The rules of a model. Each is what it allows: `{if, then}` all boxes outside `if`, and `then`; `{any}` its boxes. */
+export function decodeRules(raw: unknown, known: Known, path: Path, findings: Findings): Constraint[] {
+  return entriesOf(raw, MAX_CONSTRAINTS, path, findings).flatMap((rule, i): Constraint[] => {
+    const boxes = decodeRule(rule, known, [...path, i], findings);
+    if (boxes === undefined) return [];
+    if (boxes.length <= MAX_BOXES) return [{ boxes, text: JSON.stringify(rule) }];
+    const message = `Found ${boxes.length} cases, where at most ${MAX_BOXES} are proven by`;
+    findings.warn('rule-beyond', [...path, i], message);
+    return [{ boxes: 'beyond', text: JSON.stringify(rule) }];
+  });
+}
+
+function decodeRule(raw: unknown, known: Known, path: Path, findings: Findings): Box[] | undefined {
+  const form = formOf(raw);
+  if (!isObject(raw) || form === undefined) {
+    findings.error(
+      'wrong-form',
+      path,
+      `Found ${show(raw)}, expected an object with if and then, or one with any`,
+    );
+    return undefined;
+  }
+  warnOfUnknown(raw, MEMBERS, path, findings);
+  if (form === 'any') {
+    const entries = entriesOf(raw.any, MAX_ALLOWED_VALUES, [...path, 'any'], findings);
+    if (entries.length === 0)
+      findings.error('empty', [...path, 'any'], 'Found no case, expected at least one');
+    return entries.flatMap((box, i) =>
+      possible(decodeBox(box, known, [...path, 'any', i], findings), [...path, 'any', i], findings),
+    );
+  }
+  const condition = decodeBox(raw.if, known, [...path, 'if'], findings);
+  const outside = [...condition].map(([name, domain]): Box => {
+    return new Map([[name, within(known.get(name), complement(domain))]]);
+  });
+  const demanded = decodeBox(raw.then, known, [...path, 'then'], findings);
+  // Outside of `if` there may be nothing: it always holds then
+  return [...outside.filter((box) => !impossible(box)), ...possible(demanded, [...path, 'then'], findings)];
+}
+
+function formOf(raw: unknown): 'any' | 'if' | undefined {
+  if (!isObject(raw)) return undefined;
+  const [condition, demand, any] = ['if', 'then', 'any'].map((name) => Object.hasOwn(raw, name));
+  if (any && !condition && !demand) return 'any';
+  return condition && demand && !any ? 'if' : undefined;
+}
+
+function decodeBox(raw: unknown, known: Known, path: Path, findings: Findings): Box {
+  const box: [string, BoxDomain][] = [];
+  const members = membersOf(raw, MAX_PARAMETERS, path, findings);
+  if (isObject(raw) && members.length === 0)
+    findings.error('empty', path, 'Found no parameter, expected at least one');
+  for (const [name, values] of members) {
+    const at = [...path, name];
+    if (!known.has(name))
+      findings.error(
+        'unknown-parameter',
+        at,
+        `Found ${show(name)}, expected a parameter of the model`,
+        'name',
+      );
+    const parameter = known.get(name);
+    const entries = entriesOf(values, MAX_ALLOWED_VALUES, at, findings);
+    if (Array.isArray(values) && values.length === 0)
+      findings.error('empty', at, 'Found no value, expected at least one');
+    if (parameter !== undefined)
+      box.push([name, within(parameter, decodeDomain(parameter.type, entries, at, findings))]);
+  }
+  return sortedByName(box);
+}
+
+function within(parameter: Parameter | undefined, domain: BoxDomain): BoxDomain {
+  return parameter === undefined ? domain : intersect(domain, parameter.domain);
+}
+
+function impossible(box: Box): boolean {
+  return [...box.values()].some(isEmpty);
+}
+
+/** `box`, unless nothing can lie in it, which is strange. */
+function possible(box: Box, path: Path, findings: Findings): Box[] {
+  if (!impossible(box)) return [box];
+  const [name] = [...box].find(([, domain]) => isEmpty(domain))!;
+  findings.warn(
+    'never-holds',
+    [...path, name],
+    `Found values of ${show(name)} that are not among its allowed ones`,
+  );
+  return [];
+}
+
+/** A box for people: `q: 8, 16; rss: on`. */
+export function formatBox(box: Box): string {
+  return [...box].map(([name, domain]) => `${name}: ${formatDomain(domain)}`).join('; ');
+}
