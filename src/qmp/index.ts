@@ -18,7 +18,10 @@ export type { Events } from './generated/events.ts';
 export type {
   BlockNodeInfo,
   ChardevInfo,
+  CompatProperty,
+  CpuDefinition,
   CpuInfo,
+  CpuModelExpansion,
   JobInfo,
   MachineInfo,
   MemoryBackendInfo,
@@ -31,6 +34,7 @@ export type {
   PciBusInfo,
   PciDeviceInfo,
   QomMember,
+  QomType,
   RunState,
   SocketAddressInfo,
   StatusInfo,

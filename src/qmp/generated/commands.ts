@@ -22,6 +22,7 @@ import {
   queryYankEntry,
   qomMember,
   qomType,
+  virtioQueueStatus,
   addFdResult,
   queryFdsetsEntry,
 } from './shapes.ts';
@@ -56,6 +57,8 @@ import type {
   QomType,
   QomListPropertiesArguments,
   DeviceListPropertiesArguments,
+  XQueryVirtioQueueStatusArguments,
+  VirtioQueueStatus,
   MigrateArguments,
   MigrateIncomingArguments,
   MigrateContinueArguments,
@@ -111,6 +114,7 @@ export interface Commands {
   'qom-list-types': { arguments: QomListTypesArguments; result: QomType[] };
   'qom-list-properties': { arguments: QomListPropertiesArguments; result: QomMember[] };
   'device-list-properties': { arguments: DeviceListPropertiesArguments; result: QomMember[] };
+  'x-query-virtio-queue-status': { arguments: XQueryVirtioQueueStatusArguments; result: VirtioQueueStatus };
   migrate: { arguments: MigrateArguments; result: void };
   'migrate-incoming': { arguments: MigrateIncomingArguments; result: void };
   migrate_cancel: { arguments: NoArguments; result: void };
@@ -162,6 +166,7 @@ export const commandShapes: { readonly [C in keyof Commands]: Shape<Commands[C][
   'qom-list-types': list(qomType),
   'qom-list-properties': list(qomMember),
   'device-list-properties': list(qomMember),
+  'x-query-virtio-queue-status': virtioQueueStatus,
   migrate: empty,
   'migrate-incoming': empty,
   migrate_cancel: empty,

@@ -55,6 +55,7 @@ import type {
   QueryYankEntry,
   QomMember,
   QomType,
+  VirtioQueueStatus,
   AddFdResult,
   QueryFdsetsEntryFdsEntry,
   QueryFdsetsEntry,
@@ -428,6 +429,23 @@ export const qomType: Shape<QomType> = object<QomType>({
   name: text,
   abstract: optional(flag),
   parent: optional(text),
+});
+
+export const virtioQueueStatus: Shape<VirtioQueueStatus> = object<VirtioQueueStatus>({
+  name: text,
+  'queue-index': integer,
+  inuse: integer,
+  'vring-num': integer,
+  'vring-num-default': integer,
+  'vring-align': integer,
+  'vring-desc': integer,
+  'vring-avail': integer,
+  'vring-used': integer,
+  'last-avail-idx': optional(integer),
+  'shadow-avail-idx': optional(integer),
+  'used-idx': integer,
+  'signalled-used': integer,
+  'signalled-used-valid': flag,
 });
 
 export const addFdResult: Shape<AddFdResult> = object<AddFdResult>({

@@ -569,6 +569,28 @@ export interface DeviceListPropertiesArguments {
   typename: string;
 }
 
+export interface XQueryVirtioQueueStatusArguments {
+  path: string;
+  queue: number;
+}
+
+export interface VirtioQueueStatus {
+  name: string;
+  'queue-index': number;
+  inuse: number;
+  'vring-num': number;
+  'vring-num-default': number;
+  'vring-align': number;
+  'vring-desc': number;
+  'vring-avail': number;
+  'vring-used': number;
+  'last-avail-idx'?: number;
+  'shadow-avail-idx'?: number;
+  'used-idx': number;
+  'signalled-used': number;
+  'signalled-used-valid': boolean;
+}
+
 export type MigrateArgumentsChannelsEntryChannelType =
   | 'main'
   | 'cpr';

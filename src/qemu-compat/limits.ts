@@ -1,0 +1,45 @@
+/** Bounds of what is taken from a QEMU that describes itself. */
+export interface QemuCompatLimits {
+  /** For one description of a QEMU: starting it, asking, its end. */
+  readonly describeMs: number;
+  /** For one question. */
+  readonly answerMs: number;
+  /** For the end of a process whose monitor has gone. */
+  readonly lastWordsMs: number;
+  /** Machine types of one QEMU. */
+  readonly machines: number;
+  /** Compatibility properties of one machine type. */
+  readonly compatProperties: number;
+  /** QOM types of one QEMU. */
+  readonly types: number;
+  /** Properties of all device types of one QEMU together. */
+  readonly properties: number;
+  /** CPU models of one QEMU. */
+  readonly cpus: number;
+  /** Properties of one CPU model. */
+  readonly cpuProperties: number;
+  /** Bytes of what `-dump-vmstate` writes. */
+  readonly dumpBytes: number;
+  /** Objects of one machine. */
+  readonly objects: number;
+  /** Levels of the tree of a machine's objects. */
+  readonly depth: number;
+  /** Differences that are told one by one. */
+  readonly reasons: number;
+}
+
+export const QEMU_COMPAT_LIMITS: QemuCompatLimits = {
+  describeMs: 30_000,
+  answerMs: 10_000,
+  lastWordsMs: 500,
+  machines: 1024,
+  compatProperties: 4096,
+  types: 16_384,
+  properties: 524_288,
+  cpus: 2048,
+  cpuProperties: 8192,
+  dumpBytes: 16 * 1024 * 1024,
+  objects: 16_384,
+  depth: 16,
+  reasons: 10_000,
+};
