@@ -1,10 +1,11 @@
 import { connect, type Socket } from 'node:net';
 import { asError, DeadlineError } from '../errors.ts';
+import type { MigrationDetails } from '../state/index.ts';
 import { ControlError, RemoteError } from './errors.ts';
 import { ANSWER } from './limits.ts';
 import { Lines } from './lines.ts';
 import { decodeAnswer, formatLine, isObject, parseLine, type RpcAnswer } from './messages.ts';
-import { decodeStatus, type StatusReport } from './report.ts';
+import { decodeMigration, decodeStatus, type StatusReport } from './report.ts';
 
 export interface ControlOptions {
   readonly signal?: AbortSignal;
@@ -90,6 +91,35 @@ export class ControlClient implements AsyncDisposable {
     if (typeof bytes !== 'number')
       throw new ControlError('ERR_CONTROL_MESSAGE', `The answer has ${JSON.stringify(bytes)} as its bytes`);
     return bytes;
+  }
+
+  /**
+   * What the device says of migration compatibility: its document, narrowed to what this instance takes, and the
+   * parameters in effect. Rejects with `ERR_PARAMETERS_NONE` where it has none.
+   */
+  async migrationInfo(options?: ControlOptions): Promise<MigrationDetails> {
+    return decodeMigration(await this.#call('migration-info', {}, options));
+  }
+
+  /**
+   * Set a parameter that may change while the device runs (`x-live`), such as `state-format`. Returns what is in effect
+   * then. Rejects naming the parameter for any other, and while the device is frozen or transfers state.
+   */
+  async setParameter(name: string, value: string, options?: ControlOptions): Promise<MigrationDetails> {
+    return decodeMigration(await this.#call('set-parameter', { name, value }, options));
+  }
+
+  /**
+   * Have no parameter set for so many seconds, or until `thaw`: a move counts on what was found. Rejects with
+   * `ERR_PARAMETERS_DIFFER` where others are in effect than those of `digest`.
+   */
+  async freeze(digest: string, seconds: number, options?: ControlOptions): Promise<void> {
+    await this.#call('freeze', { digest, seconds }, options);
+  }
+
+  /** Parameters may be set again. Whether they could not. */
+  async thaw(options?: ControlOptions): Promise<boolean> {
+    return flag(await this.#call('thaw', {}, options), 'thawed');
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -12,3 +12,6 @@ export const IDLE = 60_000;
 
 /** How long a client waits for an answer unless it says otherwise, in milliseconds. */
 export const ANSWER = 10_000;
+
+/** How long the parameters of a device may be frozen, in seconds: a move that takes longer says so again. */
+export const MAX_FREEZE = 86_400;

@@ -1,4 +1,4 @@
-import { type DeviceReport, NEXT_HOP } from '../state/index.ts';
+import { type DeviceReport, type MigrationDetails, NEXT_HOP } from '../state/index.ts';
 import { ControlError } from './errors.ts';
 import { isObject } from './messages.ts';
 
@@ -30,6 +30,13 @@ function shape(fields: Readonly<Record<string, Check>>): Check {
   return (value) => isObject(value) && Object.entries(fields).every(([name, check]) => check(value[name]));
 }
 
+const MIGRATION: Readonly<Record<string, Check>> = {
+  model: isString,
+  list: isString,
+  digest: (value) => typeof value === 'string' && /^[0-9a-f]{64}$/.test(value),
+  frozen: (value) => typeof value === 'boolean',
+};
+
 const STATUS: Readonly<Record<string, Check>> = {
   program: isString,
   version: isString,
@@ -52,17 +59,35 @@ const STATUS: Readonly<Record<string, Check>> = {
       reason: orAbsent(isString),
     }),
   ),
+  // Older programs know nothing of it
+  migration: orAbsent(orNull(shape(MIGRATION))),
 };
 
 /** The result of `status`. Throws `ERR_CONTROL_MESSAGE` naming the field at fault. */
 export function decodeStatus(result: unknown): StatusReport {
-  if (!isObject(result)) throw new ControlError('ERR_CONTROL_MESSAGE', 'The status is not an object');
-  for (const [name, check] of Object.entries(STATUS))
+  const status = { migration: null, ...checked(result, 'status', STATUS) };
+  // Every field has just been looked at
+  return status as unknown as StatusReport;
+}
+
+/** The result of `migration-info`. Throws `ERR_CONTROL_MESSAGE` naming the field at fault. */
+export function decodeMigration(result: unknown): MigrationDetails {
+  const { info, ...report } = checked(result, 'migration info', { ...MIGRATION, info: isObject });
+  // Every field has just been looked at
+  return { ...report, info: JSON.stringify(info) } as unknown as MigrationDetails;
+}
+
+function checked(
+  result: unknown,
+  what: string,
+  fields: Readonly<Record<string, Check>>,
+): Readonly<Record<string, unknown>> {
+  if (!isObject(result)) throw new ControlError('ERR_CONTROL_MESSAGE', `The ${what} is not an object`);
+  for (const [name, check] of Object.entries(fields))
     if (!check(result[name]))
       throw new ControlError(
         'ERR_CONTROL_MESSAGE',
-        `The status has ${JSON.stringify(result[name])?.slice(0, 80)} as its ${name}`,
+        `The ${what} has ${JSON.stringify(result[name])?.slice(0, 80)} as its ${name}`,
       );
-  // Every field has just been looked at
-  return result as unknown as StatusReport;
+  return result;
 }

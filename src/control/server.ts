@@ -1,10 +1,10 @@
 import { chmodSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { asError, FerryError } from '../errors.ts';
-import type { DeviceReport } from '../state/index.ts';
+import type { DeviceReport, MigrationDetails } from '../state/index.ts';
 import { type Credentials, peerCredentials, removeStaleSocket } from '../sys/index.ts';
 import { ControlError } from './errors.ts';
-import { IDLE, MAX_CONNECTIONS, MAX_WAITING } from './limits.ts';
+import { IDLE, MAX_CONNECTIONS, MAX_FREEZE, MAX_WAITING } from './limits.ts';
 import { Lines } from './lines.ts';
 import { decodeRequest, formatLine, parseLine, RpcCode, type RpcRequest } from './messages.ts';
 
@@ -15,6 +15,10 @@ export interface ControlTarget {
   fence(epoch: number): Promise<void>;
   release(): Promise<boolean>;
   resize(): Promise<number>;
+  migrationInfo(): Promise<MigrationDetails>;
+  setParameter(name: string, value: string): Promise<MigrationDetails>;
+  freeze(digest: string, seconds: number): Promise<void>;
+  thaw(): Promise<boolean>;
 }
 
 export interface ControlServerOptions {
@@ -174,7 +178,33 @@ function methodsOf(
     ],
     ['release', async () => ({ released: await target.release() })],
     ['resize', async () => ({ bytes: await target.resize() })],
+    ['migration-info', async () => asResult(await target.migrationInfo())],
+    [
+      'set-parameter',
+      async ({ name, value }) => {
+        if (typeof name !== 'string' || typeof value !== 'string')
+          throw new RangeError('name and value are strings');
+        return asResult(await target.setParameter(name, value));
+      },
+    ],
+    [
+      'freeze',
+      async ({ digest, seconds }) => {
+        if (typeof digest !== 'string' || !/^[0-9a-f]{64}$/.test(digest))
+          throw new RangeError('digest is a SHA-256 as 64 hexadecimal digits');
+        if (typeof seconds !== 'number' || !(seconds > 0 && seconds <= MAX_FREEZE))
+          throw new RangeError(`seconds is a number up to ${MAX_FREEZE}`);
+        await target.freeze(digest, seconds);
+        return { seconds };
+      },
+    ],
+    ['thaw', async () => ({ thawed: await target.thaw() })],
   ]);
+}
+
+/** The document is part of the answer, not a text in it. */
+function asResult({ info, ...report }: MigrationDetails): object {
+  return { info: JSON.parse(info) as unknown, ...report };
 }
 
 /** Who is at the other end. Node has the descriptor but no public way to it; without it nobody is let in. */

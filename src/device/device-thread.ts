@@ -46,6 +46,15 @@ function serveRequest(loop: DeviceLoop, request: ThreadRequest): unknown {
       return instance.release();
     case 'resize':
       return instance.resize();
+    case 'migration':
+      return instance.migrationDetails;
+    case 'set-parameter':
+      return instance.setParameter(request.name, request.value);
+    case 'freeze':
+      instance.freeze(request.digest, request.seconds);
+      return true;
+    case 'thaw':
+      return instance.thaw();
     case 'stop':
       instance.abortTransfer('the process ends');
       loop.stop();

@@ -1,3 +1,4 @@
+import type { Assignment, Model } from '../compat/index.ts';
 import type { RecordReader, RecordWriter, Section } from '../state/index.ts';
 import type { Fd } from '../sys/index.ts';
 import type { ChainReader, ChainWriter } from '../virtio/index.ts';
@@ -99,6 +100,17 @@ export interface Device extends Partial<Disposable> {
   readonly offersInflight?: boolean;
   /** Every section that `load` understands, at its latest version. */
   readonly sections: readonly Section[];
+  /**
+   * Migration compatibility: the device model with the parameters that are the device's own, each with the values that
+   * this instance takes, as it was made. The SDK adds those that it answers for (`packed-ring`, `state-format`), which
+   * alone can be set while a device runs. Goes with `parameters`.
+   */
+  readonly migrationInfo?: Model;
+  /**
+   * The parameters in effect: every one of `migrationInfo`. One that the guest negotiates is what the device offers as
+   * long as there was no guest, and then what the guest agreed to.
+   */
+  parameters?(): Assignment;
   /** Called once, before anything else. */
   attach?(context: DeviceContext): void;
   /** The guest's driver accepted these of `features`. Comes again when a front end connects anew. */

@@ -12,7 +12,11 @@ export type DeviceErrorCode =
   | 'ERR_TRANSFER_CANCELLED'
   | 'ERR_TRANSFER_CHANNEL'
   | 'ERR_REQUESTS_UNDER_WAY'
-  | 'ERR_CONFIG';
+  | 'ERR_CONFIG'
+  | 'ERR_PARAMETERS_NONE'
+  | 'ERR_PARAMETERS_REFUSED'
+  | 'ERR_PARAMETERS_FROZEN'
+  | 'ERR_PARAMETERS_DIFFER';
 
 /** What a device instance refuses, and why. */
 export class DeviceError extends FerryError {

@@ -1,4 +1,4 @@
-import { type DeviceReport, Lifecycle } from '../state/index.ts';
+import { type DeviceReport, Lifecycle, type MigrationDetails } from '../state/index.ts';
 import type { Fd } from '../sys/index.ts';
 import { type BackEnd, type Profile, type Ring, type Session, VirtioFeature } from '../vhost-user/index.ts';
 import type { VirtqueueKind } from '../virtio/index.ts';
@@ -6,6 +6,7 @@ import { ARCS } from './arcs.ts';
 import type { Device } from './device.ts';
 import { DriverState } from './driver-state.ts';
 import { byDevice, DeviceError } from './errors.ts';
+import { DeviceParameters } from './parameters.ts';
 import type { Poller } from './poller.ts';
 import { profileOf } from './profile.ts';
 import { Rings } from './rings.ts';
@@ -29,6 +30,7 @@ export class Instance implements BackEnd, Disposable {
   readonly #lifecycle = new Lifecycle();
   readonly #transfers: Transfers;
   readonly #rings: Rings;
+  readonly #parameters: DeviceParameters | undefined;
   #driver = new DriverState();
   #owner: Session | undefined;
   #epoch: number | undefined;
@@ -44,7 +46,17 @@ export class Instance implements BackEnd, Disposable {
     this.#log = log;
     this.profile = profileOf(device, settings);
     const { features } = this.profile;
-    this.#transfers = new Transfers({ device, lifecycle: this.#lifecycle, poller, settings, features, log });
+    const parameters = DeviceParameters.of(device, settings, () => this.#driver.features);
+    this.#parameters = parameters;
+    this.#transfers = new Transfers({
+      device,
+      lifecycle: this.#lifecycle,
+      poller,
+      settings,
+      features,
+      log,
+      parameters,
+    });
     this.#rings = new Rings(device, poller, log);
   }
 
@@ -234,6 +246,7 @@ export class Instance implements BackEnd, Disposable {
       ringsRunning: this.#rings.running,
       epoch: this.#epoch ?? null,
       lastTransfer: this.#transfers.report,
+      migration: this.#parameters?.report ?? null,
     };
   }
 
@@ -265,9 +278,45 @@ export class Instance implements BackEnd, Disposable {
     return resize.call(this.#device);
   }
 
+  /** What the device says of migration compatibility. Throws `ERR_PARAMETERS_NONE` where that is nothing. */
+  get migrationDetails(): MigrationDetails {
+    return this.#speaking().details;
+  }
+
+  /** Set a migration parameter that may change while the device runs. */
+  setParameter(name: string, value: string): MigrationDetails {
+    const parameters = this.#speaking();
+    if (this.#transfers.current !== undefined || this.#transfers.busy)
+      throw new DeviceError(
+        'ERR_TRANSFER_RUNNING',
+        `${name} stays as it is: device state is being transferred`,
+      );
+    parameters.set(name, value);
+    this.#log(`${name} was set to ${value}`);
+    return parameters.details;
+  }
+
+  /** Have no parameter set for so many seconds, if those that are in effect are still those of `digest`. */
+  freeze(digest: string, seconds: number): void {
+    this.#speaking().freeze(digest, seconds);
+  }
+
+  /** Parameters may be set again. Returns whether they could not. */
+  thaw(): boolean {
+    return this.#speaking().thaw();
+  }
+
   [Symbol.dispose](): void {
     this.#transfers.cancel('the process ends');
     this.#parkAll();
+  }
+
+  #speaking(): DeviceParameters {
+    if (this.#parameters !== undefined) return this.#parameters;
+    throw new DeviceError(
+      'ERR_PARAMETERS_NONE',
+      `The ${this.#device.identity.name} device has no migration parameters`,
+    );
   }
 
   #resume(): void {

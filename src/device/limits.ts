@@ -33,3 +33,6 @@ export const MAX_UNCALLED_LENGTH = 65_536;
 
 /** Answers that a driver has to take without wanting to be called before several are shown to it at one time. */
 export const QUIET = 4096;
+
+/** Bytes of the migration parameter list in a device's state. */
+export const MAX_LIST = 65_536;

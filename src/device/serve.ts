@@ -1,6 +1,6 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { asError, DeadlineError, FerryError } from '../errors.ts';
-import type { DeviceReport } from '../state/index.ts';
+import type { DeviceReport, MigrationDetails } from '../state/index.ts';
 import { createEventfd, type Fd, signalEventfd } from '../sys/index.ts';
 import { DeviceError } from './errors.ts';
 import { type FrontEndPlace, inheritedPlace, socketPlace } from './front-end-socket.ts';
@@ -47,6 +47,14 @@ export interface Server extends AsyncDisposable {
   release(): Promise<boolean>;
   /** Have the device look how large what it stands for is by now. Bytes; rejects where that cannot change. */
   resize(): Promise<number>;
+  /** What the device says of migration compatibility. Rejects where it has no migration parameters. */
+  migrationInfo(): Promise<MigrationDetails>;
+  /** Set a migration parameter that may change while the device runs. */
+  setParameter(name: string, value: string): Promise<MigrationDetails>;
+  /** Have no parameter set for so many seconds, if those that are in effect are still those of `digest`. */
+  freeze(digest: string, seconds: number): Promise<void>;
+  /** Parameters may be set again. Whether they could not. */
+  thaw(): Promise<boolean>;
   /** End in good order; resolves as `ended` does. */
   stop(): Promise<void>;
 }
@@ -161,6 +169,22 @@ class ThreadServer implements Server {
 
   async resize(): Promise<number> {
     return this.#ask({ method: 'resize' });
+  }
+
+  async migrationInfo(): Promise<MigrationDetails> {
+    return this.#ask({ method: 'migration' });
+  }
+
+  async setParameter(name: string, value: string): Promise<MigrationDetails> {
+    return this.#ask({ method: 'set-parameter', name, value });
+  }
+
+  async freeze(digest: string, seconds: number): Promise<void> {
+    await this.#ask({ method: 'freeze', digest, seconds });
+  }
+
+  async thaw(): Promise<boolean> {
+    return this.#ask({ method: 'thaw' });
   }
 
   async stop(): Promise<void> {

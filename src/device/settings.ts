@@ -16,6 +16,10 @@ export interface DeviceSettings {
   readonly memorySlots: number;
   /** Whether packed virtqueues are offered beside split ones. */
   readonly packed: boolean;
+  /** Format of the state that is saved, for a device with migration parameters: from 2 on it says which are in effect. */
+  readonly stateFormat: number;
+  /** The latest format of state that is known: 1 behaves as a device did before there were others. */
+  readonly newestStateFormat: number;
 }
 
 export const DEFAULT_SETTINGS: DeviceSettings = {
@@ -27,4 +31,6 @@ export const DEFAULT_SETTINGS: DeviceSettings = {
   spin: 20,
   memorySlots: 509,
   packed: true,
+  stateFormat: 2,
+  newestStateFormat: 2,
 };

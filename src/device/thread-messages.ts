@@ -1,5 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { DeviceReport } from '../state/index.ts';
+import type { DeviceReport, MigrationDetails } from '../state/index.ts';
 import type { DeviceSettings } from './settings.ts';
 
 /** Which device a thread serves. Plain data: it goes from thread to thread. */
@@ -28,6 +28,10 @@ export type ThreadRequest =
   | { readonly method: 'fence'; readonly epoch: number }
   | { readonly method: 'release' }
   | { readonly method: 'resize' }
+  | { readonly method: 'migration' }
+  | { readonly method: 'set-parameter'; readonly name: string; readonly value: string }
+  | { readonly method: 'freeze'; readonly digest: string; readonly seconds: number }
+  | { readonly method: 'thaw' }
   | { readonly method: 'stop' };
 
 /** What each request is answered with. */
@@ -37,6 +41,10 @@ export interface ThreadAnswers {
   readonly fence: true;
   readonly release: boolean;
   readonly resize: number;
+  readonly migration: MigrationDetails;
+  readonly 'set-parameter': MigrationDetails;
+  readonly freeze: true;
+  readonly thaw: boolean;
 }
 
 /**

@@ -5,6 +5,7 @@ import { ARCS } from './arcs.ts';
 import type { Device } from './device.ts';
 import type { DriverState } from './driver-state.ts';
 import { DeviceError } from './errors.ts';
+import type { DeviceParameters } from './parameters.ts';
 import type { Poller } from './poller.ts';
 import type { DeviceSettings } from './settings.ts';
 import { type LoadedState, loadState, saveState } from './state-exchange.ts';
@@ -19,6 +20,8 @@ export interface TransferContext {
   /** Feature bits that the device can offer to a driver. */
   readonly features: bigint;
   readonly log: (message: string) => void;
+  /** Its migration parameters, where it has any. */
+  readonly parameters: DeviceParameters | undefined;
 }
 
 /**
@@ -130,12 +133,12 @@ export class Transfers {
   }
 
   #work(transfer: Transfer, driver: DriverState): void {
-    const { device, features, settings } = this.#context;
+    const { device, features, settings, parameters } = this.#context;
     if (transfer.direction === 'save') {
-      this.#records = saveState(device, driver, transfer);
+      this.#records = saveState(device, driver, transfer, parameters);
       return;
     }
-    const loaded = loadState(device, features, transfer, { maxStream: settings.maxState });
+    const loaded = loadState(device, features, transfer, { maxStream: settings.maxState }, parameters);
     this.#records = loaded.records;
     if (transfer.failure === undefined) this.#loaded = loaded;
     else loaded.staged[Symbol.dispose]();

@@ -12,7 +12,9 @@ export type StateErrorCode =
   | 'ERR_STATE_FORMAT'
   | 'ERR_STATE_DEVICE'
   | 'ERR_STATE_VERSION'
-  | 'ERR_STATE_SECTION';
+  | 'ERR_STATE_SECTION'
+  /** The device that was saved has other migration parameters than the one that loads takes. */
+  | 'ERR_STATE_PARAMETERS';
 
 /**
  * A state stream that cannot be used. `field` is the frame (`record 7 (inodes)`), `offset` where in the stream that

@@ -8,6 +8,6 @@ export { HEADER_SIZE, MAX_FRAME, MAX_NAME, MAX_PAYLOAD } from './limits.ts';
 export type { StateIdentity } from './opening.ts';
 export { PhaseLog, type PhaseTable, type PhaseTime } from './phase-log.ts';
 export { type StateConsumer, StateReader } from './reader.ts';
-export type { DeviceReport, TransferReport } from './report.ts';
+export type { DeviceReport, MigrationDetails, MigrationReport, TransferReport } from './report.ts';
 export type { IncomingRecord, RecordReader, RecordWriter, Section } from './section.ts';
 export { type ByteSink, StateWriter } from './writer.ts';

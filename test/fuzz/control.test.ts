@@ -4,7 +4,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ControlServer, type ControlTarget, type DeviceReport } from '../../src/control/index.ts';
+import {
+  ControlServer,
+  type ControlTarget,
+  type DeviceReport,
+  type MigrationDetails,
+} from '../../src/control/index.ts';
 import { type Draw, fuzz } from './target.ts';
 
 const MAX_LINE = 65_536;
@@ -22,9 +27,31 @@ const report: DeviceReport = {
   ringsRunning: 0,
   epoch: null,
   lastTransfer: null,
+  migration: null,
 };
 
-const METHODS = ['status', 'abort-transfer', 'fence', 'release', 'resize', 'no such method', '__proto__', ''];
+const details: MigrationDetails = {
+  model: 'a.com/toy',
+  list: 'a.com/toy\n',
+  digest: '0'.repeat(64),
+  frozen: false,
+  info: '{}',
+};
+
+const METHODS = [
+  'status',
+  'abort-transfer',
+  'fence',
+  'release',
+  'resize',
+  'migration-info',
+  'set-parameter',
+  'freeze',
+  'thaw',
+  'no such method',
+  '__proto__',
+  '',
+];
 const ATOMS = [
   '0',
   '1',
@@ -46,7 +73,7 @@ function value(draw: Draw, depth = 0): string {
   if (kind < 3) return draw.pick(ATOMS);
   if (kind === 3) return `[${Array.from({ length: draw.below(3) }, () => value(draw, depth + 1)).join(',')}]`;
   if (kind === 4) return JSON.stringify('é\u{10ffff}\ud800 '.repeat(draw.below(200)));
-  return `{${Array.from({ length: draw.below(3) }, () => `"${draw.pick(['reason', 'epoch', '__proto__', 'x'])}":${value(draw, depth + 1)}`).join(',')}}`;
+  return `{${Array.from({ length: draw.below(3) }, () => `"${draw.pick(['reason', 'epoch', 'name', 'value', 'digest', 'seconds', '__proto__', 'x'])}":${value(draw, depth + 1)}`).join(',')}}`;
 }
 
 /** A request with some of its members right. */
@@ -133,6 +160,13 @@ fuzz('control', async (loop) => {
     },
     release: async () => true,
     resize: async () => 512,
+    migrationInfo: async () => details,
+    setParameter: async (name, value) => {
+      assert.ok(typeof name === 'string' && typeof value === 'string');
+      return details;
+    },
+    freeze: async (digest, seconds) => assert.ok(/^[0-9a-f]{64}$/.test(digest) && seconds > 0),
+    thaw: async () => false,
   };
   try {
     await using _server = await ControlServer.listen(path, target, { program: 'fuzz', version: '0' });

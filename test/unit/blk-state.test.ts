@@ -156,6 +156,7 @@ describe('a disk in a file', () => {
           name: 'file /refused',
           kind: 'file',
           size: MIB,
+          measured: MIB,
           blockSize: 512,
           physicalBlockSize: 512,
           readOnly: false,

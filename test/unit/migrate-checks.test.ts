@@ -97,6 +97,7 @@ const backEnd = (socketPath: string, protocolFeatures: string[] | undefined, dev
     ringsRunning: 2,
     epoch: null,
     lastTransfer: null,
+    migration: null,
   },
 });
 const jobs = [

@@ -174,6 +174,7 @@ function ferryBackEnd(chardev: string): StatusReport {
     ringsRunning: 1,
     epoch: null,
     lastTransfer: null,
+    migration: null,
   };
 }
 

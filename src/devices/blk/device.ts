@@ -1,3 +1,4 @@
+import type { Assignment, Model, Value } from '../../compat/index.ts';
 import {
   type Device,
   type DeviceContext,
@@ -27,6 +28,7 @@ import { Lanes } from './lanes/lanes.ts';
 import { type Range, Work } from './lanes/work.ts';
 import { SETTLE } from './limits.ts';
 import type { BlkOptions } from './options.ts';
+import { blkTakes } from './parameters.ts';
 import { readRanges } from './ranges.ts';
 import { loadDisk } from './state/load.ts';
 import { saveDisk } from './state/save.ts';
@@ -104,6 +106,24 @@ export class BlkDevice implements Device {
   /** Serial number, as options gave it. */
   get serial(): string {
     return this.#settings.serial;
+  }
+
+  /** What this disk takes; an image may have another size by now. */
+  get migrationInfo(): Model {
+    return blkTakes(this.parameters(), this.#backing.measured);
+  }
+
+  parameters(): Assignment {
+    const { size, blockSize, readOnly, kind } = this.#backing;
+    return new Map<string, Value>([
+      ['backing', kind === 'memory' ? 'memory' : 'image'],
+      ['size', BigInt(size)],
+      ['block-size', BigInt(blockSize)],
+      ['read-only', readOnly],
+      ['discard', this.#settings.discard],
+      ['queues', BigInt(this.#settings.queues)],
+      ['queue-size', BigInt(this.#settings.queueSize)],
+    ]);
   }
 
   attach(context: DeviceContext): void {

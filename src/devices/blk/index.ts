@@ -3,3 +3,4 @@ export { createBlkDevice } from './create.ts';
 export { BlkDevice, type BlkSettings } from './device.ts';
 export { BlkError, type BlkErrorCode } from './errors.ts';
 export { type BlkOptions, blkOptions } from './options.ts';
+export { BLK_MODEL, BLK_OFFER, type BlkBackingName, type BlkGiven, blkOffer } from './parameters.ts';

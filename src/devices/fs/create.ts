@@ -11,12 +11,13 @@ import { FileSystem } from './tree/file-system.ts';
  * Throws `ERR_FS_OPTIONS` for bad ones, `SystemError` where the memory cannot be had, and what `fillFromDirectory` throws.
  */
 export function createFsDevice(given: unknown): FsDevice {
-  const { memory, from, tag, requestQueues, locks } = fsOptions(given);
+  const options = fsOptions(given);
+  const { memory, from, tag, requestQueues } = options;
   const config = tag === undefined ? undefined : fsConfig(tag, requestQueues);
   const fileSystem = FileSystem.create(new ContentStore(memory), limitsFor(memory));
   try {
     if (from !== undefined) fillFromDirectory(fileSystem, from);
-    return new FsDevice(fileSystem, { config, requestQueues, locks });
+    return new FsDevice(fileSystem, { ...options, config });
   } catch (error) {
     fileSystem[Symbol.dispose]();
     throw error;

@@ -1,9 +1,9 @@
 import type { Device, DeviceContext, Staged } from '../../device/index.ts';
-import { FUSE_MINOR, FUSE_MINOR_OLDEST, InitFlag, MAX_TRANSFER } from '../../fuse/index.ts';
 import type { RecordReader, RecordWriter } from '../../state/index.ts';
 import { ContentStore } from './contents/store.ts';
 import { OFFERED } from './operations/session.ts';
 import { operations } from './operations/table.ts';
+import type { FsOptions } from './options.ts';
 import { type FsDeviceSettings, FuseDevice } from './serving/fuse-device.ts';
 import { LOCK_FLAGS } from './serving/init.ts';
 import { loadState } from './state/load.ts';
@@ -19,10 +19,12 @@ export class FsDevice extends FuseDevice<FileSystem> implements Device {
   readonly sections = SECTION_ORDER;
   /** Mapped in advance: a large mapping sets the garbage collector off, which would be downtime when state comes. */
   #spare: ContentStore | undefined;
+  readonly #memory: number;
 
   /** Serves `fileSystem`, which it owns from now on. */
-  constructor(fileSystem: FileSystem, settings: FsDeviceSettings) {
+  constructor(fileSystem: FileSystem, settings: FsDeviceSettings & Pick<FsOptions, 'memory'>) {
     super(fileSystem, operations, OFFERED, settings);
+    this.#memory = settings.memory;
     this.#spare = new ContentStore(fileSystem.contents.size);
   }
 
@@ -41,18 +43,11 @@ export class FsDevice extends FuseDevice<FileSystem> implements Device {
 
   load(records: RecordReader): Staged {
     const { contents, limits } = this.fileSystem;
-    const init = {
-      oldestMinor: FUSE_MINOR_OLDEST,
-      minor: FUSE_MINOR,
-      flags: OFFERED | LOCK_FLAGS,
-      maxWrite: MAX_TRANSFER,
-      names: InitFlag,
-    };
     let loaded: LoadedState | undefined = loadState(records, {
       memory: contents.size,
       takeContents: () => this.#takeSpare(),
       limits,
-      init,
+      init: this.agreeable(OFFERED | LOCK_FLAGS),
     });
     return {
       commit: () => {
@@ -69,6 +64,10 @@ export class FsDevice extends FuseDevice<FileSystem> implements Device {
         loaded = undefined;
       },
     };
+  }
+
+  protected override backingParameters() {
+    return { backing: 'memory', memory: BigInt(this.#memory), 'read-only': false } as const;
   }
 
   [Symbol.dispose](): void {

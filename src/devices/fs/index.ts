@@ -5,4 +5,6 @@ export { createDirectoryFsDevice } from './directory/create.ts';
 export { DirectoryFsDevice } from './directory/device.ts';
 export { type DirectoryFsOptions, directoryFsOptions } from './directory/options.ts';
 export { type CommonOptions, type FsOptions, fsOptions } from './options.ts';
+export { FS_MODEL, FS_OFFER, type FsGiven, fsOffer } from './parameters.ts';
+export { type FsBacking, FUSE_FEATURES } from './serving/features.ts';
 export type { FsDeviceSettings } from './serving/fuse-device.ts';

@@ -39,6 +39,12 @@ export const MOST_XATTR_BYTES = 256 * 2 ** 20;
 /** Bytes that one COPY_FILE_RANGE copies at most, so that no other request waits long for it; the guest asks again. */
 export const MAX_COPY = 32 * 2 ** 20;
 
+/** Bytes that the contents of all files can have together at least. */
+export const FEWEST_MEMORY = 65_536;
+
+/** Bytes that the contents of all files can have together at most: less than 4 TiB. */
+export const MOST_MEMORY = 2 ** 42 - 1;
+
 /** Request queues that a device can have. */
 export const MAX_REQUEST_QUEUES = 64;
 

@@ -248,7 +248,7 @@ describe('the state of a disk', () => {
     const { lastTransfer } = await there.status();
     assert.match(
       String(lastTransfer?.reason),
-      /of another disk than disk of 16777216 bytes in memory: bytes 8388608/,
+      /^ferry\.parameters: size is 8388608 at the source, this device takes 16777216$/,
     );
   });
 });

@@ -11,6 +11,7 @@ import {
   ControlServer,
   type ControlTarget,
   type DeviceReport,
+  type MigrationDetails,
 } from '../../../src/control/index.ts';
 import { FerryError } from '../../../src/errors.ts';
 
@@ -32,6 +33,15 @@ const report: DeviceReport = {
     milliseconds: 3,
     reason: 'why',
   },
+  migration: null,
+};
+
+const details: MigrationDetails = {
+  model: 'a.com/toy',
+  list: 'a.com/toy\nq=4\n',
+  digest: '0'.repeat(64),
+  frozen: false,
+  info: '{"models":{"a.com/toy":{}}}',
 };
 
 const about = { program: 'test', version: '7' };
@@ -43,6 +53,10 @@ function target(changes: Partial<ControlTarget> = {}): ControlTarget {
     fence: async () => undefined,
     release: async () => false,
     resize: async () => 4096,
+    migrationInfo: async () => details,
+    setParameter: async () => details,
+    freeze: async () => undefined,
+    thaw: async () => true,
     ...changes,
   };
 }
@@ -92,6 +106,41 @@ test('status, abort, fence, release and resize', () =>
     },
   ));
 
+test('migration parameters: what there is, one that is set, a freeze and a thaw', () => {
+  const told: unknown[] = [];
+  return served(
+    async (path) => {
+      await using client = await ControlClient.connect(path);
+      assert.deepEqual(await client.migrationInfo(), details);
+      assert.deepEqual(await client.setParameter('q', '5'), { ...details, frozen: true });
+      await client.freeze(details.digest, 1.5);
+      assert.equal(await client.thaw(), true);
+      assert.deepEqual(told, [
+        ['q', '5'],
+        [details.digest, 1.5],
+      ]);
+    },
+    {
+      setParameter: async (...given) => {
+        told.push(given);
+        return { ...details, frozen: true };
+      },
+      freeze: async (...given) => void told.push(given),
+    },
+  );
+});
+
+test('a status without migration parameters is that of an older program', () => {
+  const { migration: _migration, ...older } = report;
+  return served(
+    async (path) => {
+      await using client = await ControlClient.connect(path);
+      assert.equal((await client.status()).migration, null);
+    },
+    { status: async () => older as DeviceReport },
+  );
+});
+
 test('what the device refuses comes back with its code and words', () =>
   served(
     async (path) => {
@@ -128,6 +177,13 @@ for (const [name, message, code] of [
   ['an epoch of zero', line({ id: 1, method: 'fence', params: { epoch: 0 } }), -32_602],
   ['half an epoch', line({ id: 1, method: 'fence', params: { epoch: 1.5 } }), -32_602],
   ['a reason that is none', line({ id: 1, method: 'abort-transfer', params: { reason: 1 } }), -32_602],
+  ['a name that is none', line({ id: 1, method: 'set-parameter', params: { name: 1, value: '1' } }), -32_602],
+  ['a digest that is none', line({ id: 1, method: 'freeze', params: { digest: '', seconds: 1 } }), -32_602],
+  [
+    'a freeze for ever',
+    line({ id: 1, method: 'freeze', params: { digest: '0'.repeat(64), seconds: 1e9 } }),
+    -32_602,
+  ],
   [
     'a reason that goes on',
     line({ id: 1, method: 'abort-transfer', params: { reason: 'x'.repeat(501) } }),

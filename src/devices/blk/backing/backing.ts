@@ -20,6 +20,8 @@ export interface Backing extends Disposable {
   readonly kind: 'memory' | 'file' | 'block device';
   /** Bytes: a multiple of `blockSize`. */
   readonly size: number;
+  /** Bytes that it has by now, where that can change. Throws `ERR_BLK_IMAGE` where it cannot be told. */
+  readonly measured: number;
   readonly blockSize: number;
   readonly physicalBlockSize: number;
   readonly readOnly: boolean;

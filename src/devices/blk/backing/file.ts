@@ -59,11 +59,16 @@ export class FileBacking implements Backing {
     this.#fd = plan.image.file.number;
     this.#readNow = { cached: readVectorsNow, memory: readVectors, never: undefined }[plan.reads];
     this.#writes = plan.writes;
-    this.#size = this.#measured();
+    this.#size = this.measured;
   }
 
   get size(): number {
     return this.#size;
+  }
+
+  get measured(): number {
+    const size = measureImage(this.image.file, this.image.isBlockDevice);
+    return size - (size % this.blockSize);
   }
 
   read(into: ChainWriter, offset: number, length: number): number {
@@ -105,7 +110,7 @@ export class FileBacking implements Backing {
   }
 
   measure(): void {
-    this.#size = this.#measured();
+    this.#size = this.measured;
   }
 
   forgetCached(): void {
@@ -114,10 +119,5 @@ export class FileBacking implements Backing {
 
   [Symbol.dispose](): void {
     this.image.file[Symbol.dispose]();
-  }
-
-  #measured(): number {
-    const size = measureImage(this.image.file, this.image.isBlockDevice);
-    return size - (size % this.blockSize);
   }
 }

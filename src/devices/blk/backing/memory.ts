@@ -45,6 +45,10 @@ export class MemoryBacking implements Backing {
     );
   }
 
+  get measured(): number {
+    return this.size;
+  }
+
   /** An empty disk of the same shape. */
   another(): MemoryBacking {
     return new MemoryBacking(this);

@@ -1,11 +1,5 @@
 import type { Device, DeviceContext, Handled, Request, Staged } from '../../../device/index.ts';
-import {
-  EXCHANGE_SCRATCH,
-  FUSE_MINOR,
-  FUSE_MINOR_OLDEST,
-  InitFlag,
-  MAX_TRANSFER,
-} from '../../../fuse/index.ts';
+import { EXCHANGE_SCRATCH, InitFlag } from '../../../fuse/index.ts';
 import type { RecordReader, RecordWriter } from '../../../state/index.ts';
 import { type Mapping, mapAnonymous } from '../../../sys/index.ts';
 import { type FsDeviceSettings, FuseDevice } from '../serving/fuse-device.ts';
@@ -46,7 +40,7 @@ export class DirectoryFsDevice extends FuseDevice<Share> implements Device {
   readonly identity = this.identityOf('fs-directory');
   readonly sections = SECTION_ORDER;
   readonly #area: Mapping;
-  readonly #options: Pick<DirectoryFsSettings, 'identity' | 'onMismatch' | 'ownMask'>;
+  readonly #options: Pick<DirectoryFsSettings, 'identity' | 'onMismatch' | 'ownMask' | 'readOnly'>;
   #context: DeviceContext | undefined;
 
   /** Serves `share`, which it owns from now on. */
@@ -81,13 +75,7 @@ export class DirectoryFsDevice extends FuseDevice<Share> implements Device {
   }
 
   load(records: RecordReader): Staged {
-    const init = {
-      oldestMinor: FUSE_MINOR_OLDEST,
-      minor: FUSE_MINOR,
-      flags: KNOWN,
-      maxWrite: MAX_TRANSFER,
-      names: InitFlag,
-    };
+    const init = this.agreeable(KNOWN);
     let loaded: LoadedShare | undefined = loadShare(records, { ...this.#options, share: this.share, init });
     return {
       commit: () => {
@@ -104,6 +92,10 @@ export class DirectoryFsDevice extends FuseDevice<Share> implements Device {
         loaded = undefined;
       },
     };
+  }
+
+  protected override backingParameters() {
+    return { backing: 'directory', memory: 0n, 'read-only': this.#options.readOnly } as const;
   }
 
   [Symbol.dispose](): void {

@@ -1,8 +1,12 @@
+import type { Assignment, Model, Value } from '../../../compat/index.ts';
 import type { ConfigSpace, Device, Request } from '../../../device/index.ts';
 import { DONE, type Handled, LATER } from '../../../device/index.ts';
-import { Exchange, Outcome } from '../../../fuse/index.ts';
+import { Exchange, FUSE_MINOR_OLDEST, InitFlag, MAX_TRANSFER, Outcome } from '../../../fuse/index.ts';
 import type { Mapping } from '../../../sys/index.ts';
+import { fsTakes } from '../parameters.ts';
+import type { Destination } from '../state/destination.ts';
 import { dispatch } from './dispatch.ts';
+import { type FsBacking, FUSE_FEATURES, featureFlags } from './features.ts';
 import { LOCK_FLAGS } from './init.ts';
 import type { OperationTable } from './operation-table.ts';
 import { type Served, Serving } from './serving.ts';
@@ -23,16 +27,22 @@ export interface FsDeviceSettings {
    * lock cannot be interrupted or killed.
    */
   readonly locks: 'guest' | 'device';
+  /** The latest minor version of FUSE 7 that is spoken with the guest. */
+  readonly fuseMinor: number;
+  /** Features of FUSE that the guest is not offered. */
+  readonly withoutFeatures: readonly string[];
 }
 
 /** The part of a virtio-fs device that does not depend on what the file system is kept in. */
 export abstract class FuseDevice<F extends Served>
-  implements Pick<Device, 'features' | 'queues' | 'handle' | 'suspend' | 'reset'>
+  implements
+    Pick<Device, 'features' | 'queues' | 'migrationInfo' | 'parameters' | 'handle' | 'suspend' | 'reset'>
 {
   readonly features = 0n;
   readonly queues: Device['queues'];
   readonly config?: ConfigSpace;
   protected readonly serving: Serving<F>;
+  readonly #settings: FsDeviceSettings;
   readonly #exchange: Exchange;
   readonly #operations: OperationTable<F>;
 
@@ -41,14 +51,38 @@ export abstract class FuseDevice<F extends Served>
     fileSystem: F,
     operations: OperationTable<F>,
     offers: bigint,
-    { config, requestQueues, locks }: FsDeviceSettings,
+    settings: FsDeviceSettings,
     area?: Mapping,
   ) {
+    const { config, requestQueues, locks, fuseMinor, withoutFeatures } = settings;
+    this.#settings = settings;
     if (config !== undefined) this.config = config;
     this.queues = { count: 1 + requestQueues, maxSize: MAX_QUEUE_SIZE };
-    this.serving = new Serving(fileSystem, locks === 'device' ? offers | LOCK_FLAGS : offers);
+    const offered = (locks === 'device' ? offers | LOCK_FLAGS : offers) & ~featureFlags(withoutFeatures);
+    this.serving = new Serving(fileSystem, offered, fuseMinor);
     this.#operations = operations;
     this.#exchange = new Exchange(area);
+  }
+
+  /** What this device takes: of what it offers, also less. */
+  get migrationInfo(): Model {
+    const { offers, minor } = this.serving;
+    return fsTakes(this.parameters(), { flags: offers, minor });
+  }
+
+  /** What the guest agreed to where there is one, else what it is offered. */
+  parameters(): Assignment {
+    const { offers, minor, fileSystem } = this.serving;
+    const { flags, minor: spoken } = fileSystem.session ?? { flags: offers, minor };
+    const features = FUSE_FEATURES.map(({ name, flags: wanted }) => [name, (flags & wanted) !== 0n] as const);
+    return new Map<string, Value>([
+      ...Object.entries(this.backingParameters()),
+      ['request-queues', BigInt(this.#settings.requestQueues)],
+      ['config-space', this.config !== undefined],
+      ['locks', (flags & LOCK_FLAGS) === 0n ? 'guest' : 'device'],
+      ['fuse-minor', BigInt(spoken)],
+      ...features,
+    ]);
   }
 
   handle(request: Request): Handled {
@@ -65,6 +99,20 @@ export abstract class FuseDevice<F extends Served>
 
   reset(): void {
     this.serving.endSession();
+  }
+
+  /** The parameters that depend on what files are kept in. */
+  protected abstract backingParameters(): { backing: FsBacking; memory: bigint; 'read-only': boolean };
+
+  /** What a guest may have agreed to that comes here with the state of another device: of `flags`, what is offered here. */
+  protected agreeable(flags: bigint): Destination['init'] {
+    return {
+      oldestMinor: FUSE_MINOR_OLDEST,
+      minor: this.serving.minor,
+      flags: flags & ~featureFlags(this.#settings.withoutFeatures),
+      maxWrite: MAX_TRANSFER,
+      names: InitFlag,
+    };
   }
 
   protected identityOf(name: string): Device['identity'] {

@@ -1,7 +1,6 @@
 import {
   type Exchange,
   FUSE_MAJOR,
-  FUSE_MINOR,
   FUSE_MINOR_OLDEST,
   InitFlag,
   InitIn,
@@ -44,10 +43,10 @@ export function init<F extends Served>(serving: Serving<F>, x: Exchange): number
   if (major < FUSE_MAJOR) return -Errno.EPROTO;
   x.clear(0, InitOut.size);
   x.put32(InitOut.offsets.major, FUSE_MAJOR);
-  x.put32(InitOut.offsets.minor, FUSE_MINOR);
+  x.put32(InitOut.offsets.minor, serving.minor);
   // A kernel with a newer major version asks again, with this one.
   if (major > FUSE_MAJOR) return InitOut.size;
-  const minor = Math.min(x.u32(at.minor), FUSE_MINOR);
+  const minor = Math.min(x.u32(at.minor), serving.minor);
   if (minor < FUSE_MINOR_OLDEST) return -Errno.EPROTO;
   let flags = BigInt(x.u32(at.flags));
   if (flags & InitFlag.initExtended && x.argumentBytes >= InitIn.size)

@@ -31,12 +31,15 @@ export class Serving<F extends Served> {
   request!: Request;
   /** FUSE_INIT flags that the device agrees to. */
   readonly offers: bigint;
+  /** The latest minor version of FUSE 7 that it speaks. */
+  readonly minor: number;
   /** Requests that wait for a lock, by their `unique`. */
   readonly waits = new Map<bigint, LockWaiter>();
 
-  constructor(fileSystem: F, offers: bigint) {
+  constructor(fileSystem: F, offers: bigint, minor: number) {
     this.fileSystem = fileSystem;
     this.offers = offers;
+    this.minor = minor;
   }
 
   /** What belonged to one boot of the guest goes. */
