@@ -65,7 +65,8 @@ export const EXPECTED: Readonly<Record<ParameterType, string>> = {
 export function compareBytes(a: string, b: string): number {
   const length = Math.min(a.length, b.length);
   for (let i = 0; i < length; i++) {
-    const [left, right] = [a.charCodeAt(i), b.charCodeAt(i)];
+    const left = a.charCodeAt(i);
+    const right = b.charCodeAt(i);
     if (left === right) continue;
     // What is outside the first 65 536 characters has surrogates in UTF-16, which stand before U+E000 there
     if (left >= 0xd800 && right >= 0xd800) return rank(left) - rank(right);

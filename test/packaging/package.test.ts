@@ -19,7 +19,7 @@ import manifest from '../../package.json' with { type: 'json' };
 /** Rooms that are for Ferry's own use: the native edge, byte-level helpers, and what a command line renders. */
 const privateRooms = ['sys', 'wire', 'cli', 'dashboard'];
 const root = resolve('.');
-const exported = Object.keys(manifest.exports).filter((path) => path !== './package.json');
+const exported = Object.keys(manifest.exports).filter((path) => !path.endsWith('.json'));
 
 let folder: string;
 let stage: string;
@@ -52,6 +52,7 @@ before(() => {
     'tsconfig.json',
     'tsconfig.build.json',
     'bin',
+    'schemas',
     'src',
     'README.md',
   ];
@@ -98,6 +99,7 @@ test('the package holds the commands, the sources and what they compile to, and 
     [
       ...documents,
       ...globSync('bin/*'),
+      ...globSync('schemas/*'),
       ...sources.map((name) => `src/${name}.ts`),
       ...compiled,
       ...others,

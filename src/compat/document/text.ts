@@ -28,6 +28,7 @@ export function readJson(text: string, findings: Findings): unknown {
   return value;
 }
 
+const SPACE = 0x20;
 const [QUOTE, BACKSLASH, COLON, COMMA] = [0x22, 0x5c, 0x3a, 0x2c];
 const [OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET] = [0x7b, 0x7d, 0x5b, 0x5d];
 
@@ -36,10 +37,9 @@ function measure(text: string, findings: Findings): number | undefined {
   let [members, entries, depth] = [0, 0, 0];
   for (let i = 0; i < text.length; i++) {
     const character = text.charCodeAt(i);
-    if (character === QUOTE) {
-      for (i++; i < text.length && text.charCodeAt(i) !== QUOTE; i++)
-        if (text.charCodeAt(i) === BACKSLASH) i++;
-    } else if (character === OPEN_BRACE || character === OPEN_BRACKET) {
+    if (character <= SPACE) continue;
+    if (character === QUOTE) i = endOfString(text, i);
+    else if (character === OPEN_BRACE || character === OPEN_BRACKET) {
       entries++;
       if (++depth > MAX_DEPTH) {
         const message = `Found objects and lists ${depth} deep, expected at most ${MAX_DEPTH}`;
@@ -55,6 +55,16 @@ function measure(text: string, findings: Findings): number | undefined {
     }
   }
   return members;
+}
+
+/** The offset of the quote that ends the string which begins at `start`, or the end of `text`. */
+function endOfString(text: string, start: number): number {
+  for (let end = text.indexOf('"', start + 1); end >= 0; end = text.indexOf('"', end + 1)) {
+    let escapes = end;
+    while (text.charCodeAt(escapes - 1) === BACKSLASH) escapes--;
+    if ((end - escapes) % 2 === 0) return end;
+  }
+  return text.length;
 }
 
 /** `value` is no deeper than `measure` allows. */
