@@ -75,7 +75,7 @@ export function capture(command: readonly [string, ...string[]], options: Captur
         code: failure ? null : code,
         signal,
         stdout: output.toString('utf8'),
-        stderr: failure ? `${failure}\n${said}` : said,
+        stderr: failure && cut === undefined ? `${failure}\n${said}` : said,
         output,
         ...(cut !== undefined && { cut }),
       });
