@@ -1,6 +1,11 @@
 /** Migration compatibility: migration info documents, parameter lists, verdicts and choices. Pure: no process, no file. */
 export { argvOf, commandLine, MODEL_OPTION, PARAMETER_OPTION, VERSION_OPTION } from './argv.ts';
 export { type Check, type CheckOptions, check, prepareCheck } from './check.ts';
+export { type Choice, type ChoicePolicy, type Chosen, choose } from './choice/choose.ts';
+export type { Culprit } from './choice/culprits.ts';
+export type { GivenUp } from './choice/given-up.ts';
+export { Pool } from './choice/pool.ts';
+export { RULES, type Rule } from './choice/preference.ts';
 export { buildList, complete, initialValues, profileValues } from './complete.ts';
 export { compareActive, listDigest } from './digest.ts';
 export { LINT_CODES, type LintCode, type LintFinding } from './document/findings.ts';
@@ -33,6 +38,8 @@ export { formatList, type MigrationList, parseList, readList } from './list.ts';
 export type { Assignment, Box, Constraint, MigrationInfo, Model, Parameter } from './model.ts';
 export { isModelName, isParameterName, isVersionName } from './names.ts';
 export { type Narrowing, narrow } from './narrow.ts';
+export { compareLists, generation, type ListOrder, ORDERS, type Order } from './newer.ts';
+export { type Candidate, type Ranked, rank } from './rank.ts';
 export { type Arguments, readArguments } from './read-arguments.ts';
 export {
   compareBytes,

@@ -51,3 +51,6 @@ export const MAX_FINDINGS = 100;
 
 /** Bytes of the text of a migration parameter list. */
 export const MAX_LIST = 1_048_576;
+
+/** Whole lists that a choice tries where nothing suits all, and of each kind: initial values, profiles. */
+export const MAX_CANDIDATES = 64;

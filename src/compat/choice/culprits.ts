@@ -1,0 +1,132 @@
+/** What keeps implementations from agreeing. */
+import { holds } from '../rules.ts';
+import { formatValue } from '../value.ts';
+import type { Reason, ReasonCode } from '../verdict.ts';
+import { disputed } from './agreement.ts';
+import { sayNoParameters, valueIn } from './candidates.ts';
+import { takes } from './common.ts';
+import type { Column, Field, Member } from './field.ts';
+import { rulesOf, type Settled } from './settle.ts';
+import { nameSome } from './text.ts';
+
+/** Why not all implementations can be suited. Values are texts (`formatValue`). */
+export interface Culprit {
+  /**
+   * `value`: no value suits all; `missing`: some have no such parameter, and others cannot switch it off; `off-value-differs`:
+   * they switch it off by different values; `type`: it has different types; `constraint`: a rule is broken by what suits
+   * the others; `version`: they have no version in common.
+   */
+  readonly kind: 'value' | 'missing' | 'off-value-differs' | 'type' | 'constraint' | 'version';
+  /** The parameter; absent where it is a rule or a version. */
+  readonly parameter?: string;
+  /** The value that most take; absent where most go without the parameter. */
+  readonly bestValue?: string;
+  /** How many take it. */
+  readonly covered: number;
+  readonly total: number;
+  /** Ids of those who do not take it, sorted. */
+  readonly leaveOut: readonly string[];
+  /** One sentence for people. */
+  readonly message: string;
+}
+
+/** What keeps the members of `field` from agreeing; for a rule or a version, those who are not among `kept`. */
+export function culpritsOf(field: Field, kept: ReadonlySet<Member>, settled: Settled | undefined): Culprit[] {
+  if (kept.size === field.members.length) return [];
+  const found = disputed(field).map((column) => ofColumn(field, column));
+  return found.length > 0 ? found : ofOffers(field, kept, settled);
+}
+
+function ofColumn(field: Field, column: Column): Culprit {
+  const { entry, count: covered } = field.coverOf(column).best();
+  const best = valueIn(entry);
+  const leaveOut = field.idsOf((member) => !takes(field.parameterOf(member, column), entry));
+  const total = field.ids.length;
+  const kind = kindOf(column);
+  const value = best === undefined ? undefined : formatValue(best);
+  const most = value === undefined ? 'going without it' : `${column.name}=${value}`;
+  return {
+    kind,
+    parameter: column.name,
+    ...(value === undefined ? {} : { bestValue: value }),
+    covered,
+    total,
+    leaveOut,
+    message: `${column.name}: ${WHY[kind]}; ${most} suits ${covered} of ${total}, all but ${nameSome(leaveOut)}`,
+  };
+}
+
+const WHY: Readonly<Record<Culprit['kind'], string>> = {
+  value: 'no value suits all',
+  missing: 'some have no such parameter, and others cannot switch it off',
+  'off-value-differs': 'not all switch it off by the same value',
+  type: 'not all give it the same type',
+  constraint: 'a rule is broken by what suits the others',
+  version: 'no version is common to all',
+};
+
+function kindOf({ opinions, absent }: Column): Culprit['kind'] {
+  if (new Set(opinions.map(({ parameter }) => parameter.type)).size > 1) return 'type';
+  const offs = new Set(opinions.map(({ parameter }) => parameter.off));
+  if (absent > 0 && offs.has(undefined)) return 'missing';
+  offs.delete(undefined);
+  return offs.size > 1 ? 'off-value-differs' : 'value';
+}
+
+/** Where each parameter could suit all: it is the rules between them, or versions. */
+function ofOffers(field: Field, kept: ReadonlySet<Member>, settled: Settled | undefined): Culprit[] {
+  const culprit = (kind: 'constraint' | 'version', leaveOut: readonly string[], what: string): Culprit => ({
+    kind,
+    covered: field.ids.length - leaveOut.length,
+    total: field.ids.length,
+    leaveOut,
+    message: `${what}: ${WHY[kind]}, at ${nameSome(leaveOut)}`,
+  });
+  const left = field.members.filter((member) => !kept.has(member));
+  const broken = rulesOf(field).filter(
+    (rule) => holds(rule, (name) => settled?.values.get(name)?.value) === 'no',
+  );
+  const rules = broken.map((rule) => {
+    const having = new Set(
+      left.filter(({ variant }) => variant.offer.constraints.some(({ text }) => text === rule.text)),
+    );
+    return culprit(
+      'constraint',
+      field.idsOf((member) => having.has(member)),
+      rule.text,
+    );
+  });
+  const unversioned = new Set(rules.length === 0 || left.some(sayNoParameters) ? left : []);
+  if (unversioned.size === 0) return rules;
+  return [
+    ...rules,
+    culprit(
+      'version',
+      field.idsOf((member) => unversioned.has(member)),
+      settled?.candidate.version ?? 'Versions',
+    ),
+  ];
+}
+
+const CODES: Readonly<Record<Culprit['kind'], ReasonCode>> = {
+  value: 'value',
+  missing: 'unknown-parameter',
+  'off-value-differs': 'off-value-differs',
+  type: 'type',
+  constraint: 'constraint',
+  version: 'version',
+};
+
+/** `culprit` as a reason for an answer of no; unproven where the search came to its limit before it came to an end. */
+export function reasonOf(culprit: Culprit, beyond: boolean): Reason {
+  const { kind, parameter, bestValue, leaveOut, message } = culprit;
+  return {
+    code: beyond ? 'constraint-beyond' : CODES[kind],
+    answer: beyond ? 'unproven' : 'no',
+    ...(parameter === undefined ? {} : { parameter }),
+    ...(bestValue === undefined ? {} : { want: bestValue }),
+    where: nameSome(leaveOut),
+    message,
+    remedy: `Leave out ${nameSome(leaveOut)}`,
+  };
+}

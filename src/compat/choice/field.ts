@@ -1,0 +1,119 @@
+/** The implementations that a choice is for, counted by what they say. */
+import type { Parameter } from '../model.ts';
+import { compareBytes, type Value } from '../value.ts';
+import { Cover } from './cover.ts';
+import { byModernity } from './modernity.ts';
+import type { Pool } from './pool.ts';
+import type { Variant } from './variants.ts';
+
+/** Those implementations of one variant that a choice is for. */
+export interface Member {
+  readonly variant: Variant;
+  /** Its first id, by their bytes. */
+  readonly first: string;
+  count: number;
+}
+
+/** One way to describe a parameter, and how many implementations do so. */
+export interface Opinion {
+  readonly stance: number;
+  readonly parameter: Parameter;
+  readonly count: number;
+}
+
+/** What is said about one parameter. */
+export interface Column {
+  readonly name: string;
+  readonly index: number;
+  readonly opinions: readonly Opinion[];
+  /** How many have no such parameter. */
+  readonly absent: number;
+}
+
+/**
+ * What a list says about one parameter. `value` undefined: it is not in the list. `off` is what switches it off where
+ * the list comes from; undefined: nothing does.
+ */
+export interface Entry {
+  readonly value: Value | undefined;
+  readonly off: Value | undefined;
+}
+
+/** Implementations of a pool, all or some. */
+export class Field {
+  readonly pool: Pool;
+  /** Sorted by their bytes. */
+  readonly ids: readonly string[];
+  /** Sorted by their first ids. */
+  readonly members: readonly Member[];
+  /** Sorted by name. */
+  readonly columns: readonly Column[];
+  readonly #memberOf: readonly Member[];
+  readonly #covers = new Map<Column, Cover>();
+  #order: readonly Member[] | undefined;
+
+  /** Throws `ERR_COMPAT_ARGUMENT` for an id that is not in the pool. */
+  constructor(pool: Pool, ids: Iterable<string> | undefined) {
+    this.pool = pool;
+    this.ids = ids === undefined ? pool.ids() : [...new Set(ids)].sort(compareBytes);
+    const members = new Map<Variant, Member>();
+    this.#memberOf = this.ids.map((id) => {
+      const variant = pool.variantOf(id);
+      const member = members.get(variant) ?? { variant, first: id, count: 0 };
+      if (member.count++ === 0) members.set(variant, member);
+      return member;
+    });
+    this.members = [...members.values()];
+    this.columns = this.#count();
+  }
+
+  /** The ids of all implementations of members for which `chosen` is true, sorted. */
+  idsOf(chosen: (member: Member) => boolean): string[] {
+    return this.ids.filter((_, i) => chosen(this.#memberOf[i]!));
+  }
+
+  /** The members, the most modern one first. */
+  get order(): readonly Member[] {
+    this.#order ??= byModernity(this);
+    return this.#order;
+  }
+
+  coverOf(column: Column): Cover {
+    const cover = this.#covers.get(column) ?? new Cover(column);
+    this.#covers.set(column, cover);
+    return cover;
+  }
+
+  /** What `member` says of the parameter of `column`; undefined where it has no such parameter. */
+  parameterOf({ variant }: Member, { index }: Column): Parameter | undefined {
+    const said = variant.stances[index] ?? 0;
+    return said === 0 ? undefined : this.pool.variants.stances[said - 1]?.parameter;
+  }
+
+  #count(): Column[] {
+    const { variants } = this.pool;
+    const counts = new Uint32Array(variants.stances.length + 1);
+    for (const { variant, count } of this.members) for (const said of variant.stances) counts[said]! += count;
+    return variants.columns
+      .map((name, index) => {
+        const opinions: Opinion[] = [];
+        let absent = this.ids.length;
+        for (const { number, parameter } of variants.inColumn(index)) {
+          const count = counts[number + 1]!;
+          if (count === 0) continue;
+          opinions.push({ stance: number, parameter, count });
+          absent -= count;
+        }
+        return { name, index, opinions, absent };
+      })
+      .filter(({ opinions }) => opinions.length > 0)
+      .sort((a, b) => compareBytes(a.name, b.name));
+  }
+}
+
+/** How many implementations `members` are. */
+export function countOf(members: Iterable<Member>): number {
+  let count = 0;
+  for (const member of members) count += member.count;
+  return count;
+}
