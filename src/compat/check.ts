@@ -53,7 +53,8 @@ export interface CheckOptions {
  * 5. Both switch a parameter off by the same value.
  * 6. Its rules hold for all values together.
  *
- * Condition 7, the digest, is for the moment of loading: `compareActive`.
+ * Condition 7, the digest, is for the moment of loading: `compareActive`. Throws `ERR_COMPAT_MODEL` where `options.source`
+ * is another model than the list's.
  */
 export function check(list: MigrationList, destination: MigrationInfo, options: CheckOptions = {}): Check {
   return prepareCheck(list, options)(destination, options.where);
@@ -61,7 +62,7 @@ export function check(list: MigrationList, destination: MigrationInfo, options: 
 
 /**
  * `check` for one list and many destinations: what the list says is read once. A parameter that fits costs one look-up
- * and no memory. Throws `ERR_COMPAT_LIST` where `source` is another model.
+ * and no memory. Throws `ERR_COMPAT_MODEL` where `source` is another model.
  */
 export function prepareCheck(
   list: MigrationList,

@@ -3,7 +3,7 @@ import { MAX_MODEL_NAME, MAX_PARAMETER_NAME, MAX_VERSION } from './limits.ts';
 import { compareBytes } from './value.ts';
 
 /** A domain name, then path components: `a.com/nic`. */
-const MODEL = /^[\p{L}\p{N}][\p{L}\p{N}.-]*(?:\/[^/\s\p{Cc}]+)+$/u;
+const MODEL = /^[^/\s\p{Cc}]+(?:\/[^/\s\p{Cc}]+)+$/u;
 
 /** Without what separates names elsewhere. */
 const PARAMETER = /^[^=/\s\p{Cc}]+$/u;

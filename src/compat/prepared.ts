@@ -1,5 +1,6 @@
 /** A list as it is checked: its texts read once for each type, and beside them what the source says. */
 import { buildList, profileValues } from './complete.ts';
+import { CompatError } from './errors.ts';
 import type { MigrationList } from './list.ts';
 import type { Model, Parameter } from './model.ts';
 import { PARAMETER_TYPES, type ParameterType, readValue, type Value } from './value.ts';
@@ -26,6 +27,12 @@ export interface Prepared {
 }
 
 export function prepare(given: MigrationList, source: Model | undefined): Prepared {
+  if (source !== undefined && source.name !== given.model)
+    throw new CompatError(
+      'ERR_COMPAT_MODEL',
+      'source',
+      `is ${source.name}, and the list is of ${given.model}`,
+    );
   const list = withProfile(given, source);
   const known = new Map<string, Known>();
   for (const [name, text] of list.parameters)
