@@ -1,3 +1,4 @@
+import type { Answer } from '../compat/index.ts';
 import type { Outcome } from '../migrate/index.ts';
 
 /** What `ferry` says to the shell. They are documented in the help texts and never change their meaning. */
@@ -20,3 +21,6 @@ export const MIGRATE_EXIT: Readonly<Record<Outcome, number>> = {
   'rolled-back': ExitCode.atSource,
   unknown: ExitCode.unknown,
 };
+
+/** Exit code of `ferry compat`; what could not be read or asked has that of wrong usage. */
+export const COMPAT_EXIT: Readonly<Record<Answer, number>> = { yes: 0, no: 1, unproven: 3 };

@@ -4,10 +4,12 @@ import { Command, CommanderError } from 'commander';
 import { asError, FerryError } from '../errors.ts';
 import { ExitCode } from './exit-codes.ts';
 
-type Add = (program: Command) => void;
+/** Adds a command to the program. What has commands of its own looks into the words for the one that is asked for. */
+type Add = (program: Command, words: readonly string[]) => void | Promise<void>;
 
 /** Each command's module, loaded when it is needed. */
 const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
+  compat: async () => (await import('./compat.ts')).addCompatCommand,
   demo: async () => (await import('./demo.ts')).addDemoCommand,
   doctor: async () => (await import('./doctor.ts')).addDoctorCommand,
   migrate: async () => (await import('./migrate.ts')).addMigrateCommand,
@@ -24,6 +26,7 @@ const EXAMPLES = `Examples:
   ferry demo                                              show a running VM move, with its files
   ferry migrate --qmp /run/a.qmp --to-qmp /run/b.qmp      move the guest of one QEMU to another
   ferry probe /run/fs.sock                                ask a back end what it offers
+  ferry compat check --from a.ctl --to b.json             say whether a device can move there, and why not
 `;
 
 function version(): string {
@@ -42,11 +45,12 @@ async function build(words: readonly string[]): Promise<Command> {
     .version(version(), '-V, --version')
     .addHelpText('before', EXAMPLES)
     .showHelpAfterError('(--help shows what there is)')
+    .enablePositionalOptions()
     .exitOverride();
   const wanted = words.find((word) => !word.startsWith('-'));
   const load = wanted === undefined ? undefined : (COMMANDS[wanted] ?? INTERNAL[wanted]);
   const adds = await Promise.all((load === undefined ? Object.values(COMMANDS) : [load]).map((one) => one()));
-  for (const add of adds) add(program);
+  for (const add of adds) await add(program, words);
   return program;
 }
 

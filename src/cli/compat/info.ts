@@ -1,0 +1,91 @@
+import type { Command } from 'commander';
+import type { LintFinding } from '../../compat/index.ts';
+import { COMPAT_EXIT } from '../exit-codes.ts';
+import { addOutputOptions, answer, type OutputFlags } from './answer.ts';
+import {
+  type ListDocument,
+  listDocument,
+  type ModelDocument,
+  modelDocument,
+  valuesLine,
+} from './documents.ts';
+import { count, type Show, table } from './table.ts';
+import { readWhere, WHERE } from './where.ts';
+
+export interface InfoDocument {
+  readonly where: string;
+  readonly from: string;
+  readonly models: readonly ModelDocument[];
+  /** What is in effect there now; null where there is no device. */
+  readonly list: ListDocument | null;
+  readonly findings: readonly LintFinding[];
+}
+
+/** `ferry compat info`: what an implementation offers. */
+export function addInfoCommand(compat: Command, own: readonly string[]): void {
+  const command = compat
+    .command('info')
+    .description('Show what an implementation offers: device models, their parameters, versions and rules.')
+    .argument('<where>', WHERE);
+  addOutputOptions(command).action((where: string, flags: OutputFlags) =>
+    answer<InfoDocument>(command, own, flags, {
+      run: async (asking) => {
+        const { info, list, findings, from, where: name } = await readWhere(where, asking);
+        return {
+          exit: COMPAT_EXIT.yes,
+          document: {
+            where: name,
+            from: from.kind,
+            models: [...info.models.values()].map(modelDocument),
+            list: list === undefined ? null : listDocument(list),
+            findings,
+          },
+        };
+      },
+      render: renderInfo,
+    }),
+  );
+}
+
+/** For people: a table for each model. */
+export function renderInfo({ where, models, list, findings }: InfoDocument, show: Show): string {
+  const lines = models.flatMap((model, at) => [
+    ...(at === 0 ? [] : ['']),
+    `${model.model} at ${where}: ${count(model.parameters.length, 'parameter')}`,
+    ...renderModel(model, show),
+  ]);
+  if (list !== null) lines.push('', `In effect now: ${valuesLine(list.parameters)}`, `digest ${list.digest}`);
+  if (findings.length > 0)
+    lines.push('', `${count(findings.length, 'remark')} on the document: see ferry compat lint`);
+  return `${lines.join('\n')}\n`;
+}
+
+function renderModel({ parameters, versions, profiles, rules }: ModelDocument, show: Show): string[] {
+  const lines: string[] = [];
+  if (parameters.length > 0) {
+    const head = ['PARAMETER', 'TYPE', 'NEW', 'OFF', 'ALLOWED', 'SINCE', ''];
+    const rows = parameters.map(({ name, type, init, off, allowed, since, live, description }) => [
+      name,
+      type,
+      init,
+      off ?? 'never',
+      allowed === null ? `any ${type}` : allowed.join(', '),
+      since === null ? '' : String(since),
+      [live === null ? '' : '(live)', show.all ? (description ?? '') : ''].join(' ').trim(),
+    ]);
+    lines.push(...table([head, ...rows], show));
+  }
+  const named = versions.map((name) => {
+    const values = profiles[name];
+    return values === undefined ? ['version', name] : ['profile', name, valuesLine(values)];
+  });
+  if (named.length > 0) lines.push(...table(named, show));
+  if (rules.length > 0)
+    lines.push(
+      ...table(
+        rules.map((rule) => ['rule', rule]),
+        show,
+      ),
+    );
+  return lines;
+}

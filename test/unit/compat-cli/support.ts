@@ -1,0 +1,74 @@
+/** Running `ferry compat` in this process, as a shell would, and documents for it. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Command, CommanderError } from 'commander';
+import { addCompatCommand } from '../../../src/cli/compat.ts';
+import { ExitCode } from '../../../src/cli/exit-codes.ts';
+
+export interface Said {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** `ferry compat ...words`: what it says and how it would end. */
+export async function compat(...words: string[]): Promise<Said> {
+  let stdout = '';
+  let stderr = '';
+  const program = new Command('ferry')
+    .enablePositionalOptions()
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => {
+        stdout += text;
+      },
+      writeErr: (text) => {
+        stderr += text;
+      },
+    });
+  const before = process.exitCode;
+  process.exitCode = ExitCode.ok;
+  let status: number;
+  try {
+    await addCompatCommand(program, ['compat', ...words]);
+    await program.parseAsync(['compat', ...words], { from: 'user' });
+    status = Number(process.exitCode);
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    status = error.exitCode === 0 ? ExitCode.ok : ExitCode.usage;
+  } finally {
+    process.exitCode = before;
+  }
+  return { status, stdout, stderr };
+}
+
+/** A folder for documents and lists, gone at the end. */
+export class Folder implements Disposable {
+  readonly path = mkdtempSync(join(tmpdir(), 'compat-cli-'));
+
+  /** Writes a file and returns its path. */
+  write(name: string, content: unknown): string {
+    const path = join(this.path, name);
+    writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content));
+    return path;
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.path, { recursive: true });
+  }
+}
+
+/** A network device: `rss` and `fmt` can be switched off, `q` cannot, and of `ring` nothing says what is taken. */
+export const NIC = {
+  models: {
+    'a.com/nic': {
+      params: {
+        rss: { type: 'bool', init_value: true, off_value: false },
+        q: { type: 'int', allowed_values: ['1-8', 16], init_value: 4 },
+        fmt: { type: 'str', allowed_values: ['v1', 'v2'], init_value: 'v2', off_value: 'v1' },
+        ring: { type: 'int', init_value: 256, off_value: 0 },
+      },
+    },
+  },
+};
