@@ -7,10 +7,13 @@ import {
   type Check,
   type CompatError,
   check,
+  choose,
   commandLine,
+  compareLists,
   type MigrationInfo,
   type MigrationList,
   type Model,
+  Pool,
   parseInfo,
   parseList,
   readInfo,
@@ -141,4 +144,61 @@ test('14: 64 bits are not rounded', () => {
   assert.deepEqual(codes(verdict), ['yes']);
   assert.deepEqual(commandLine(wide, verdict), [`--m-q=${largest}`]);
   assert.deepEqual(codes(check(list('q=18446744073709551616'), wide)), ['no', 'value q']);
+});
+
+/** A pool of implementations of `q`, each with its own values and initial value. */
+function poolOf(
+  implementations: readonly (readonly [allowed: readonly (number | string)[], init: number])[],
+): Pool {
+  const pool = new Pool(NIC);
+  for (const [i, [allowed, init]] of implementations.entries())
+    pool.add(`host${i}`, nicModel({ q: { type: 'int', init_value: init, allowed_values: allowed } }));
+  return pool;
+}
+
+test('15: pairwise compatible, with no common value', () => {
+  const choice = choose(
+    poolOf([
+      [[1, 2], 1],
+      [[2, 3], 2],
+      [[1, 3], 3],
+    ]),
+  );
+  assert.equal(choice.answer, 'no');
+  const [culprit, ...others] = choice.culprits;
+  assert.deepEqual(others, []);
+  assert.deepEqual([culprit?.parameter, culprit?.covered, culprit?.total], ['q', 2, 3]);
+  assert.deepEqual([choice.kept.length, choice.leaveOut.length], [2, 1]);
+});
+
+test('16: the only initial value that all of them take', () => {
+  const choice = choose(
+    poolOf([
+      [['1-8'], 8],
+      [['4-16'], 16],
+      [['2-6'], 4],
+    ]),
+  );
+  assert.equal(choice.answer, 'yes');
+  assert.deepEqual([...(choice.assignment ?? [])], [['q', 4n]]);
+});
+
+test('17: the list that fewer take is the more modern one', () => {
+  const { rss: _rss, ...old } = PARAMS;
+  const inventory = [
+    { id: 'old', info: nic(old) },
+    { id: 'new', info: J },
+  ];
+  const { order, support } = compareLists(list('q=4', 'rss=on'), list('q=4'), inventory);
+  assert.deepEqual([order, support.a, support.b], ['newer', ['new'], ['new', 'old']]);
+  assert.equal(compareLists(list('q=4'), list('q=4', 'rss=on'), inventory).order, 'older');
+});
+
+test('18: neither is taken wherever the other one is', () => {
+  const inventory = [
+    { id: 'A', info: nic({ q: { ...PARAMS.q, allowed_values: ['1-4', 16], off_value: 4 } }) },
+    { id: 'B', info: nic({ q: { ...PARAMS.q, allowed_values: ['1-8'] }, fmt: PARAMS.fmt }) },
+  ];
+  const { order, support } = compareLists(list('q=16'), list('fmt=v2', 'q=4'), inventory);
+  assert.deepEqual([order, support.a, support.b], ['incomparable', ['A'], ['B']]);
 });
