@@ -142,10 +142,7 @@ export const modelArbitrary: fc.Arbitrary<ModelDocument> = fc
         versions: fc.subarray(['v1', 'v2', 'v3']),
         profile: fc.option(
           fc.record({ name: fc.constantFrom('v2', 'v3'), values: assignmentArbitrary(model) }),
-          {
-            nil: undefined,
-            freq: 1,
-          },
+          { nil: undefined, freq: 2 },
         ),
         rules: none ? fc.constant<RuleDocument[]>([]) : fc.array(ruleArbitrary(params), { maxLength: 2 }),
         bare: fc.nat(5).map((one) => one === 0),
