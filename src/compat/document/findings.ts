@@ -81,9 +81,9 @@ export class Findings {
   #errors = 0;
   #warnings = 0;
 
-  /** Whether there is an error; what was read is of no use then. */
-  get failed(): boolean {
-    return this.#errors > 0;
+  /** How many errors there are, kept or not; with one, what was read is of no use. */
+  get errors(): number {
+    return this.#errors;
   }
 
   /** Beyond `MAX_FINDINGS` errors nothing is kept, and as many warnings. */

@@ -20,7 +20,7 @@ export function readInfo(text: string): ReadInfo {
   const findings = new Findings();
   const json = readJson(text, findings);
   const info = json === undefined ? undefined : decodeInfo(json, findings);
-  return { info: findings.failed ? undefined : info, findings: findings.in(text) };
+  return { info: findings.errors > 0 ? undefined : info, findings: findings.in(text) };
 }
 
 /**

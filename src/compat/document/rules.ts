@@ -14,11 +14,12 @@ export type Known = ReadonlyMap<string, Parameter | undefined>;
 
 const MEMBERS: ReadonlySet<string> = new Set(['if', 'then', 'any']);
 
-/** The rules of a model. Each is what it allows: `{if, then}` all boxes outside `if`, and `then`; `{any}` its boxes. */
+/** The rules of a model, those with an error left out. Each is what it allows: `{if, then}` all boxes outside `if`, and `then`; `{any}` its boxes. */
 export function decodeRules(raw: unknown, known: Known, path: Path, findings: Findings): Constraint[] {
   return entriesOf(raw, MAX_CONSTRAINTS, path, findings).flatMap((rule, i): Constraint[] => {
+    const before = findings.errors;
     const boxes = decodeRule(rule, known, [...path, i], findings);
-    if (boxes === undefined) return [];
+    if (findings.errors > before) return [];
     if (boxes.length <= MAX_BOXES) return [{ boxes, text: JSON.stringify(rule) }];
     const message = `Found ${boxes.length} cases, where at most ${MAX_BOXES} are proven by`;
     findings.warn('rule-beyond', [...path, i], message);
@@ -26,7 +27,7 @@ export function decodeRules(raw: unknown, known: Known, path: Path, findings: Fi
   });
 }
 
-function decodeRule(raw: unknown, known: Known, path: Path, findings: Findings): Box[] | undefined {
+function decodeRule(raw: unknown, known: Known, path: Path, findings: Findings): Box[] {
   const form = formOf(raw);
   if (!isObject(raw) || form === undefined) {
     findings.error(
@@ -34,7 +35,7 @@ function decodeRule(raw: unknown, known: Known, path: Path, findings: Findings):
       path,
       `Found ${show(raw)}, expected an object with if and then, or one with any`,
     );
-    return undefined;
+    return [];
   }
   warnOfUnknown(raw, MEMBERS, path, findings);
   if (form === 'any') {
@@ -79,7 +80,7 @@ function decodeBox(raw: unknown, known: Known, path: Path, findings: Findings): 
     const entries = entriesOf(values, MAX_ALLOWED_VALUES, at, findings);
     if (Array.isArray(values) && values.length === 0)
       findings.error('empty', at, 'Found no value, expected at least one');
-    if (parameter !== undefined)
+    if (parameter !== undefined && entries.length > 0)
       box.push([name, within(parameter, decodeDomain(parameter.type, entries, at, findings))]);
   }
   return sortedByName(box);

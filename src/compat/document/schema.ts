@@ -12,10 +12,15 @@ const DIGITS = `0|[1-9][0-9]{0,${MAX_DIGITS - 1}}`;
 const RANGE = `[0-9]{1,${MAX_DIGITS}}-[0-9]{1,${MAX_DIGITS}}`;
 
 const range = `${whole}, or a range "min-max" of such digits`;
-const int = z.union([upTo53(whole), z.string().regex(new RegExp(`^(?:${DIGITS})$`))], { error: whole });
-const intOrRange = z.union([upTo53(range), z.string().regex(new RegExp(`^(?:${DIGITS}|${RANGE})$`))], {
-  error: range,
+const int = z.union([upTo53(whole), z.string().regex(new RegExp(`^(?:${DIGITS})$`), { error: whole })], {
+  error: whole,
 });
+const intOrRange = z.union(
+  [upTo53(range), z.string().regex(new RegExp(`^(?:${DIGITS}|${RANGE})$`), { error: range })],
+  {
+    error: range,
+  },
+);
 const bool = z.boolean({ error: 'true or false, without quotes' });
 const str = z.string({ error: 'a string' });
 const revision = upTo53('a revision: a whole number from 0 on');
