@@ -1,9 +1,25 @@
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
-import { blkOptions } from '../devices/blk/index.ts';
+import {
+  type BlkGiven,
+  type BlkOptions,
+  blkOffer,
+  blkOptions,
+  blkOptionsOf,
+  lookAtImage,
+} from '../devices/blk/index.ts';
 import { asError } from '../errors.ts';
+import { ExitCode } from './exit-codes.ts';
 import { formatSize, parseSize } from './quantities.ts';
 import { addServeOptions, planServing, readOption, type ServeFlags } from './serve-options.ts';
+import {
+  instantiating,
+  offered,
+  type ParametersGiven,
+  printMigrationInfo,
+  readParameters,
+  statusOf,
+} from './serve-parameters.ts';
 import { deviceModule, printDocument, runServer } from './serve-run.ts';
 
 interface BlkFlags extends ServeFlags {
@@ -58,21 +74,42 @@ export function addBlkCommand(serveCommand: Command, program: Command): void {
   blk.action(async (flags: BlkFlags, command: Command) => {
     if (flags.printCapabilities === true) printDocument(BLK_CAPABILITIES);
     else if (flags.printDescriptor === true) printDocument(blkDescriptor());
-    else process.exitCode = await serveBlk(flags, command, program.version() ?? 'unknown');
+    else process.exitCode = await statusOf(() => serveBlk(flags, command, program.version() ?? 'unknown'));
   });
 }
 
 async function serveBlk(flags: BlkFlags, command: Command, version: string): Promise<number> {
-  const plan = planServing(flags, command);
   const options = readOptions(flags, command);
-  const what = options.memory === undefined ? options.path : `${formatSize(options.memory)} of memory`;
-  const serve = { ...plan.serve, module: deviceModule('blk'), factory: 'createBlkDevice', options };
+  const model = offered(
+    instantiating(() => blkOffer(givenBy(options))),
+    flags,
+  );
+  if (flags.printMigrationInfoJson === true) {
+    printMigrationInfo(model);
+    return ExitCode.ok;
+  }
+  const parameters = readParameters(model, command);
+  if (options.path === undefined && options.memory === undefined && !parameters.given)
+    return command.error(`error: ${NOT_SAID}`);
+  const checked = instantiating(() => optionsFor(options, parameters));
+  if (flags.check === true) return ExitCode.ok;
+  const plan = planServing(flags, command);
+  const what = checked.memory === undefined ? checked.path : `${formatSize(checked.memory)} of memory`;
+  const serve = {
+    ...plan.serve,
+    ...parameters.settings,
+    module: deviceModule('blk'),
+    factory: 'createBlkDevice',
+    options: checked,
+  };
   return runServer(serve, plan.control, version, String(what));
 }
 
-/** The device's options, checked. Ends the program with a message where one is wrong. */
-function readOptions(flags: BlkFlags, command: Command) {
-  const { memory, readOnly = false, direct = false, discard, serial, cache } = flags;
+const NOT_SAID = 'Exactly one of the options path and memory says what is served';
+
+/** The device's options as far as they were given, checked. Ends the program with a message where one is wrong. */
+function readOptions(flags: BlkFlags, command: Command): Partial<BlkOptions> {
+  const { memory, readOnly, direct, discard, serial, cache } = flags;
   const path = flags.path ?? flags.blkFile;
   const size = (name: string, text: string | undefined) =>
     text === undefined ? undefined : readOption(command, name, () => parseSize(text));
@@ -86,15 +123,39 @@ function readOptions(flags: BlkFlags, command: Command) {
     lanes: size('--lanes', flags.lanes),
     readOnly,
     direct,
-    discard,
+    discard: discard ? undefined : false,
     serial,
     cache,
   };
+  const options = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   try {
-    return blkOptions(Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)));
+    const whatever = path === undefined && options.memory === undefined ? { memory: 4096 } : {};
+    blkOptions({ ...whatever, ...options });
+    return options;
   } catch (error) {
     return command.error(`error: ${asError(error).message}`);
   }
+}
+
+/** What the options, and the image that they name, say about migration parameters. */
+function givenBy(options: Partial<BlkOptions>): BlkGiven {
+  const { path, memory, ...others } = options;
+  if (path !== undefined) return { ...others, backing: 'image', ...lookAtImage(path, options) };
+  return memory === undefined ? others : { ...others, backing: 'memory', size: memory };
+}
+
+/** The options that a disk is made with which has these parameters. Throws where it cannot be. */
+function optionsFor(options: Partial<BlkOptions>, { values }: ParametersGiven): BlkOptions {
+  const { memory, ...others } = blkOptionsOf(values);
+  if (values.get('backing') === 'memory') return blkOptions({ ...options, ...others, memory });
+  if (options.path === undefined) throw new RangeError("A disk with backing=image needs '--path <image>'");
+  const size = Number(values.get('size'));
+  // An image ends with its last whole block
+  if (size % others.blockSize !== 0)
+    throw new RangeError(
+      `A disk of ${size} bytes has no blocks of ${others.blockSize}: give '--block-size ${others.blockSize}' as well`,
+    );
+  return blkOptions({ ...options, ...others });
 }
 
 /** The description that management programs look for (docs/interop/vhost-user.json of QEMU). */

@@ -1,9 +1,29 @@
+import { statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
-import { directoryFsOptions, fsOptions } from '../devices/fs/index.ts';
+import {
+  type DirectoryFsOptions,
+  directoryFsOptions,
+  type FsBacking,
+  type FsGiven,
+  type FsOptions,
+  fsConfig,
+  fsOffer,
+  fsOptions,
+  fsOptionsOf,
+} from '../devices/fs/index.ts';
 import { asError } from '../errors.ts';
+import { ExitCode } from './exit-codes.ts';
 import { formatSize, parseSize } from './quantities.ts';
 import { addServeOptions, planServing, readOption, type ServeFlags, wholeNumber } from './serve-options.ts';
+import {
+  instantiating,
+  offered,
+  type ParametersGiven,
+  printMigrationInfo,
+  readParameters,
+  statusOf,
+} from './serve-parameters.ts';
 import { deviceModule, printDocument, runServer } from './serve-run.ts';
 
 interface FsFlags extends ServeFlags {
@@ -48,31 +68,55 @@ export function addFsCommand(serveCommand: Command, program: Command): void {
   fs.action(async (flags: FsFlags, command: Command) => {
     if (flags.printCapabilities === true) printDocument(FS_CAPABILITIES);
     else if (flags.printDescriptor === true) printDocument(fsDescriptor());
-    else process.exitCode = await serveFs(flags, command, program.version() ?? 'unknown');
+    else process.exitCode = await statusOf(() => serveFs(flags, command, program.version() ?? 'unknown'));
   });
 }
 
 async function serveFs(flags: FsFlags, command: Command, version: string): Promise<number> {
+  const backing = backingOf(flags);
+  if (backing !== undefined) refuseForeign(backing, flags, command);
+  const options = readOptions(flags, command);
+  const model = offered(fsOffer(givenBy(flags, options)), flags);
+  if (flags.printMigrationInfoJson === true) {
+    printMigrationInfo(model);
+    return ExitCode.ok;
+  }
+  const parameters = readParameters(model, command);
+  const kind = kindOf(flags, command, parameters);
+  const { what, factory, checked } = instantiating(() => optionsFor(kind, options, parameters));
+  if (flags.check === true) return checkOnly(checked);
   const plan = planServing(flags, command);
-  const shares = flags.directory !== undefined;
-  if (!shares && flags.memory === undefined)
-    return command.error("error: one of '--memory <size>' and '--directory <directory>' is needed");
-  for (const name of shares ? MEMORY_ALONE : DIRECTORY_ALONE)
-    if (flags[name] !== undefined)
-      return command.error(
-        `error: '${optionName(name)}' does not go with ${shares ? '--directory' : '--memory'}`,
-      );
-  const { what, factory, options } = readOptions(flags, command);
-  const serve = { ...plan.serve, module: deviceModule('fs'), factory, options };
+  const serve = {
+    ...plan.serve,
+    ...parameters.settings,
+    module: deviceModule('fs'),
+    factory,
+    options: checked,
+  };
   return runServer(serve, plan.control, version, what);
+}
+
+/** What the files are kept in. Ends the program where that is not said, or where an option goes with the other. */
+function kindOf(flags: FsFlags, command: Command, { values, given }: ParametersGiven): FsBacking {
+  const kind = values.get('backing') === 'directory' ? 'directory' : 'memory';
+  if (backingOf(flags) === undefined && !given)
+    return command.error("error: one of '--memory <size>' and '--directory <directory>' is needed");
+  refuseForeign(kind, flags, command);
+  return kind;
+}
+
+/** End the program with a message where an option goes with the other backing. */
+function refuseForeign(kind: FsBacking, flags: FsFlags, command: Command): void {
+  for (const name of kind === 'directory' ? MEMORY_ALONE : DIRECTORY_ALONE)
+    if (flags[name] !== undefined) command.error(`error: '${optionName(name)}' does not go with --${kind}`);
 }
 
 function optionName(flag: string): string {
   return `--${flag.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
-/** Which device it is and its options, checked. Ends the program with a message where one is wrong. */
-function readOptions(flags: FsFlags, command: Command) {
+/** The device's options as far as they were given, checked. Ends the program with a message where one is wrong. */
+function readOptions(flags: FsFlags, command: Command): GivenOptions {
   const { memory, from, directory, cache, readOnly, identity, onMismatch, tag, locks, queues } = flags;
   const given = {
     memory: memory && readOption(command, '--memory', () => parseSize(memory)),
@@ -88,13 +132,56 @@ function readOptions(flags: FsFlags, command: Command) {
   };
   const options = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   try {
-    if (directory !== undefined)
-      return { what: directory, factory: 'createDirectoryFsDevice', options: directoryFsOptions(options) };
-    const checked = fsOptions(options);
-    return { what: `${formatSize(checked.memory)} of memory`, factory: 'createFsDevice', options: checked };
+    if (directory === undefined) fsOptions({ memory: 2 ** 30, ...options });
+    else directoryFsOptions(options);
+    return options;
   } catch (error) {
     return command.error(`error: ${asError(error).message}`);
   }
+}
+
+function backingOf({ directory, memory }: FsFlags): FsBacking | undefined {
+  if (directory !== undefined) return 'directory';
+  return memory === undefined ? undefined : 'memory';
+}
+
+type GivenOptions = Readonly<Record<string, unknown>>;
+
+/** What the options say about migration parameters. */
+function givenBy(flags: FsFlags, options: GivenOptions): FsGiven {
+  const backing = backingOf(flags);
+  const { memory, requestQueues, readOnly, locks } = options as Pick<FsGiven, keyof FsGiven & string>;
+  return {
+    tag: flags.tag !== undefined,
+    ...(backing !== undefined && { backing }),
+    ...(memory !== undefined && { memory }),
+    ...(requestQueues !== undefined && { requestQueues }),
+    ...(readOnly !== undefined && { readOnly }),
+    ...(locks !== undefined && { locks }),
+  };
+}
+
+/** The options that a device is made with which has these parameters. Throws where it cannot be. */
+function optionsFor(kind: FsBacking, options: GivenOptions, { values }: ParametersGiven) {
+  const all = { ...options, ...fsOptionsOf(values) };
+  if (kind === 'memory') {
+    const checked = fsOptions(all);
+    return { what: `${formatSize(checked.memory)} of memory`, factory: 'createFsDevice', checked };
+  }
+  if (!('directory' in all))
+    throw new RangeError("A device with backing=directory needs '--directory <directory>'");
+  const checked = directoryFsOptions(all);
+  return { what: checked.directory, factory: 'createDirectoryFsDevice', checked };
+}
+
+/** `--check`: what can be told without a device. */
+function checkOnly(options: FsOptions | DirectoryFsOptions): number {
+  instantiating(() => {
+    const path = 'directory' in options ? options.directory : options.from;
+    if (path !== undefined && !statSync(path).isDirectory()) throw new RangeError(`${path} is no directory`);
+    if (options.tag !== undefined) fsConfig(options.tag, options.requestQueues);
+  });
+  return ExitCode.ok;
 }
 
 /** The description that management programs look for (docs/interop/vhost-user.json of QEMU). */

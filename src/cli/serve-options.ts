@@ -10,6 +10,8 @@ export interface ServeFlags {
   readonly fd?: string;
   readonly printCapabilities?: boolean;
   readonly printDescriptor?: boolean;
+  readonly printMigrationInfoJson?: boolean;
+  readonly check?: boolean;
   readonly controlPath?: string;
   readonly control: boolean;
   readonly stateChannel?: string;
@@ -42,6 +44,10 @@ const help = ({ device, options, qemu }: ServeExample) => `
 Either --socket-path or --fd is needed. The program stays in the foreground, says on stderr when it is ready, and ends in
 good order at SIGTERM. Exit codes: 0 ended in good order, 1 failed, 2 usage.
 
+Migration parameters, as --print-migration-info-json lists them: --m-NAME=VALUE or --m-NAME VALUE for each, or
+--migration-version NAME for a profile; they must not contradict other options. 'ferry compat argv' makes these
+arguments from the list of a running device.
+
 With QEMU (the memory must be shared):
   ferry serve ${device} ${options} --socket-path /run/dev.sock
   qemu-system-x86_64 … -object memory-backend-memfd,id=m,size=2G,share=on -machine memory-backend=m \\
@@ -57,6 +63,11 @@ export function addServeOptions(command: Command, example: ServeExample): void {
       '--print-descriptor',
       `print the description to install as …/qemu/vhost-user/50-ferry-${example.device}.json`,
     )
+    .option(
+      '--print-migration-info-json',
+      'print which migration parameters there are under the other options, and end',
+    )
+    .option('--check', 'only say by the exit code whether the device could be made with these options')
     .option(
       '--control-path <path>',
       'where ferry asks about the device; the socket path with .ctl by default',
@@ -74,10 +85,13 @@ export function addServeOptions(command: Command, example: ServeExample): void {
     .allowExcessArguments();
 }
 
+/** End the program with a message where an argument is left over. */
+export function refuseStray([stray]: readonly string[], command: Command): void {
+  if (stray !== undefined) command.error(`error: unknown option or argument '${stray}'`);
+}
+
 /** Check the options that every device has. Ends the program with a message where one is wrong. */
 export function planServing(flags: ServeFlags, command: Command): ServePlan {
-  const [stray] = command.args;
-  if (stray !== undefined) command.error(`error: unknown option or argument '${stray}'`);
   const { socketPath, fd } = flags;
   if ((socketPath === undefined) === (fd === undefined))
     command.error("error: exactly one of '--socket-path <path>' and '--fd <number>' is needed");
@@ -101,7 +115,6 @@ export function planServing(flags: ServeFlags, command: Command): ServePlan {
       keep: optional('--keep', flags.keep, milliseconds, keep),
       maxState: optional('--max-state', flags.maxState, parseSize, maxState),
       spin: optional('--spin', flags.spin, wholeNumber, spin),
-      packed: flags.packed,
     },
   };
 }

@@ -100,6 +100,18 @@ export function blkOffer(given: BlkGiven): Model {
   return narrow(BLK_OFFER, changes);
 }
 
+/** The options, as plain data, of a disk that has these parameters; its image is not among them. */
+export function blkOptionsOf(values: Assignment) {
+  return {
+    memory: Number(values.get('size')),
+    blockSize: Number(values.get('block-size')),
+    readOnly: values.get('read-only') === true,
+    discard: values.get('discard') === true,
+    queues: Number(values.get('queues')),
+    queueSize: Number(values.get('queue-size')),
+  };
+}
+
 /**
  * What a disk takes that has been made with `values`, and has this many bytes by now: a guest that uses less of it fits
  * as well.

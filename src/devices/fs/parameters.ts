@@ -123,6 +123,18 @@ export function fsOffer(given: FsGiven): Model {
   return backing === undefined ? model : { ...model, constraints: [] };
 }
 
+/** The options, as plain data, of a device that has these parameters; where a directory or a tag comes from is not said. */
+export function fsOptionsOf(values: Assignment): Readonly<Record<string, unknown>> {
+  const inMemory = values.get('backing') === 'memory';
+  return {
+    ...(inMemory ? { memory: Number(values.get('memory')) } : { readOnly: values.get('read-only') }),
+    requestQueues: Number(values.get('request-queues')),
+    locks: values.get('locks'),
+    fuseMinor: Number(values.get('fuse-minor')),
+    withoutFeatures: FUSE_FEATURES.map(({ name }) => name).filter((name) => values.get(name) === false),
+  };
+}
+
 /**
  * What a device takes that has been made with `values`, and offers its guest these flags of FUSE_INIT and this minor
  * version: a guest that uses less of it fits as well, and so does less memory, which grows for the guest then.
