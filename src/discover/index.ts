@@ -15,13 +15,7 @@ export { DiscoverError, type DiscoverErrorCode, DocumentError } from './errors.t
 export type { Discovered, Found, InEffect, Origin } from './found.ts';
 export { type InventoryEntry, type InventoryOptions, readInventory } from './inventory.ts';
 export { type Argv, type Checked, checkProgram, type ProgramOptions, prove } from './program.ts';
-export {
-  type Applied,
-  ApplyError,
-  type ApplyErrorCode,
-  type ApplyOptions,
-  type AttributeWrite,
-  applySysfs,
-} from './sysfs/apply.ts';
+export { type Applied, type ApplyOptions, applySysfs } from './sysfs/apply.ts';
+export { ApplyError, type ApplyErrorCode, type AttributeWrite } from './sysfs/apply-error.ts';
 export { type AttributeFiles, HOST_ATTRIBUTES } from './sysfs/files.ts';
 export { readParent, type SysfsEntry } from './sysfs/tree.ts';

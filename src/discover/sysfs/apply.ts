@@ -15,20 +15,15 @@ import {
   profileValues,
   readValue,
 } from '../../compat/index.ts';
-import { asError, FerryError, SystemError } from '../../errors.ts';
+import { asError, SystemError } from '../../errors.ts';
 import { DiscoverError } from '../errors.ts';
 import { readFound } from '../found.ts';
 import { MAX_ATTRIBUTE } from '../limits.ts';
+import { ApplyError, type ApplyErrorCode, type AttributeWrite, pairs } from './apply-error.ts';
 import { DEVICE_MODEL, MIGRATION, parameterModel, typeOfDevice, VERSION } from './device.ts';
 import { type AttributeFiles, HOST_ATTRIBUTES } from './files.ts';
 import { isUuid, placeInSysfs } from './tree.ts';
 import { fromType, parentOf } from './type.ts';
-
-/** One attribute below `migration`, and the text for it. */
-export interface AttributeWrite {
-  readonly attribute: string;
-  readonly value: string;
-}
 
 export interface ApplyOptions {
   /** The document that the list was checked with: where the one found differs, nothing is done. Needed for devices that name no type. */
@@ -54,44 +49,6 @@ export type Applied =
     }
   /** The list does not fit, so nothing was touched. */
   | { readonly outcome: 'refused'; readonly check: Check };
-
-export type ApplyErrorCode =
-  /** The type made no device. */
-  | 'ERR_APPLY_CREATE'
-  /** An attribute refused its value. */
-  | 'ERR_APPLY_ATTRIBUTE'
-  /** An attribute took a value and says another one. */
-  | 'ERR_APPLY_MISMATCH'
-  | 'ERR_APPLY_CANCELLED';
-
-/** Applying a list was begun and did not come to its end. */
-export class ApplyError extends FerryError {
-  declare readonly code: ApplyErrorCode;
-  /** The attribute at fault; undefined where it is the device. */
-  readonly attribute: string | undefined;
-  /** Why, such as `EBUSY`, where a system call failed. */
-  readonly errnoName: string | undefined;
-  /** What had been written by then. */
-  readonly written: readonly AttributeWrite[];
-  /** What the attributes say now; of a device that was removed again, nothing. */
-  readonly state: ReadonlyMap<string, string>;
-  /** Whether a device that had been made was removed again; undefined where none had been made. */
-  readonly removed: boolean | undefined;
-
-  constructor(
-    code: ApplyErrorCode,
-    message: string,
-    facts: Pick<ApplyError, 'attribute' | 'errnoName' | 'written' | 'state' | 'removed'>,
-    cause?: unknown,
-  ) {
-    super(code, message, { cause });
-    this.attribute = facts.attribute;
-    this.errnoName = facts.errnoName;
-    this.written = facts.written;
-    this.state = facts.state;
-    this.removed = facts.removed;
-  }
-}
 
 /**
  * Makes a device that can load the state of one with `list`: a new one where `path` is the folder of a type, else the
@@ -294,8 +251,4 @@ async function stateOf(files: AttributeFiles, device: string): Promise<ReadonlyM
 function spell(state: ReadonlyMap<string, string>): string {
   const all = [...state].map(([attribute, value]) => ({ attribute, value }));
   return all.length === 0 ? 'no attributes' : pairs(all);
-}
-
-function pairs(writes: readonly AttributeWrite[]): string {
-  return writes.map(({ attribute, value }) => `${attribute}=${value}`).join(' ');
 }

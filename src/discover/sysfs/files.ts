@@ -33,8 +33,8 @@ export const HOST_ATTRIBUTES: AttributeFiles = {
     const failed = (syscall: string) => (cause: unknown) => {
       throw systemError(syscall, path, cause);
     };
-    const flags = constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW;
-    await using file = await open(path, flags).catch(failed('open'));
+    const { O_WRONLY, O_TRUNC, O_NONBLOCK, O_NOFOLLOW } = constants;
+    await using file = await open(path, O_WRONLY | O_TRUNC | O_NONBLOCK | O_NOFOLLOW).catch(failed('open'));
     const status: Stats = await file.stat();
     if (!status.isFile())
       throw new DiscoverError('ERR_DISCOVER_KIND', `${path} is ${kindOf(status)}, expected an attribute`);
