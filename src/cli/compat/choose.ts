@@ -162,43 +162,48 @@ function chooseDocument(choice: Choice, model: string): Omit<ChooseDocument, 'wi
 
 /** For people: whom it suits, the values, what was given up. */
 export function renderChoose(document: ChooseDocument, show: Show): string {
-  const { answer: said, model, total, values, chosen, givenUp, kept, leaveOut, without } = document;
-  const why = new Map(chosen.map(({ parameter, message }) => [parameter, message]));
+  const why = new Map(document.chosen.map(({ parameter, message }) => [parameter, message]));
+  const values = Object.entries(document.values).map(([name, value]) => [
+    `${name}=${value}`,
+    why.get(name) ?? '',
+  ]);
+  return linesOf(document, table(values, show), show);
+}
+
+function linesOf(document: ChooseDocument, values: readonly string[], show: Show): string {
+  const { answer: said, model, total, givenUp, reasons, kept, leaveOut, without, unreadable } = document;
   const lines = [
-    headline(said, `${kept.length} of ${count(total, 'implementation')} of ${model} take this`),
-    ...table(
-      Object.entries(values).map(([name, value]) => [`${name}=${value}`, why.get(name) ?? '']),
-      show,
+    headline(
+      said,
+      `${kept.length} of ${count(total, 'implementation')} of ${model} take ${kept.length === 0 ? 'any list' : 'this'}`,
     ),
-    ...reasonLines(document.reasons, show),
+    ...values,
+    ...reasonLines(reasons, show),
     ...table(
       givenUp.map(({ message }) => ['given up', message]),
       show,
     ),
-    ...(leaveOut.length === 0 ? [] : [`  leave out ${named(leaveOut, show)}`]),
+    ...(leaveOut.length === 0 ? [] : [`  not taken by ${named(leaveOut, show)}`]),
     ...(without.length === 0 ? [] : [`  without this model: ${named(without, show)}`]),
-    ...unreadableLines(document.unreadable, show),
+    ...unreadableLines(unreadable, show),
   ];
   return `${lines.join('\n')}\n`;
 }
 
-/** The list alone, or the arguments alone; what is to be known beside them goes to stderr. */
+/** The list alone, or the arguments alone, and none where the answer is no; what is to be known beside them on stderr. */
 const RENDER: Readonly<
   Record<(typeof FORMS)[number], (document: ChooseDocument, show: Show) => Telling | string>
 > = {
   text: renderChoose,
-  list: (document, show) => ({
-    out: document.list === null ? '' : renderList(document.list),
-    err: beside(document, show),
-  }),
-  argv: (document, show) => ({
-    out: (document.argv ?? []).map((one) => `${one}\n`).join(''),
-    err: beside(document, show),
-  }),
+  list: (document, show) => alone(document, (list) => renderList(list), show),
+  argv: (document, show) =>
+    alone(document, () => (document.argv ?? []).map((one) => `${one}\n`).join(''), show),
 };
 
-function beside(document: ChooseDocument, show: Show): string {
-  return document.answer === 'yes' && document.givenUp.length === 0
-    ? ''
-    : renderChoose(printableData(document), show);
+function alone(document: ChooseDocument, print: (list: ListDocument) => string, show: Show): Telling {
+  const { answer: said, list, givenUp } = document;
+  const out = said === 'no' || list === null ? '' : print(list);
+  return said === 'yes' && givenUp.length === 0
+    ? { out }
+    : { out, err: linesOf(printableData(document), [], show) };
 }

@@ -1,5 +1,6 @@
 import type { MigrationInfo } from '../../compat/index.ts';
 import { readInventory } from '../../discover/index.ts';
+import { FerryError } from '../../errors.ts';
 import { count, type Show, table } from './table.ts';
 import type { Asking } from './where.ts';
 
@@ -22,7 +23,10 @@ export interface UnreadableDocument {
   readonly error: { readonly code: string; readonly message: string };
 }
 
-/** The members of an inventory that have all of `labels`, and those whose document cannot be read. */
+/**
+ * The members of an inventory that have all of `labels`, and those whose document cannot be read. Throws
+ * `ERR_COMPAT_INVENTORY` where there is nothing to look at.
+ */
 export async function readMembers(
   among: string,
   { signal }: Asking,
@@ -40,7 +44,13 @@ export async function readMembers(
       members.push({ id, where, info: discovered.info, ...(weight === undefined ? {} : { weight }) });
     }
   }
-  return { members, unreadable };
+  if (members.length > 0) return { members, unreadable };
+  const [first] = unreadable;
+  const why =
+    first === undefined
+      ? `${among} holds no document${labels.length === 0 ? '' : ` with the label ${labels.join(' and ')}`}`
+      : `None of the ${count(unreadable.length, 'member')} of ${among} can be read: ${first.error.message}`;
+  throw new FerryError('ERR_COMPAT_INVENTORY', why);
 }
 
 /** What is said of members that could not be read. */

@@ -67,7 +67,7 @@ export function renderLint({ answer: said, errors, warnings, documents }: LintDo
     ),
     ...shown.map(
       ({ where, line, column, level, message, place }) =>
-        `${where}:${line}:${column}: ${level}: ${message} (${place})`,
+        `${where}:${line}:${column}: ${level}: ${message}${place === '' ? '' : ` (${place})`}`,
     ),
     ...more(left),
   ];

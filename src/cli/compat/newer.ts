@@ -111,7 +111,7 @@ export function renderNewer(document: NewerDocument, show: Show): string {
     return [
       `  ${where}: ${support.length} of ${count(total, 'implementation')} take it`,
       ...(generation === null ? [] : [`from revision ${generation} of the model on`]),
-      ...(alone.length === 0 ? [] : [`only this one by ${named(alone, show)}`]),
+      ...(alone.length === 0 ? [] : [`only this one is taken by ${named(alone, show)}`]),
     ].join('; ');
   };
   const lines = [headline(said, words[order]), side(a, b), side(b, a), ...unreadableLines(unreadable, show)];

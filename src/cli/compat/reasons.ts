@@ -37,7 +37,7 @@ export const CAN: Readonly<Record<Answer, string>> = {
 
 /** How a running source can be made fit for the destination. */
 export function wayOutLines(wayOut: readonly Change[] | null): string[] {
-  if (wayOut === null) return [];
-  const switches = wayOut.map(({ parameter, value }) => `${parameter}=${value}`).join(' ');
-  return [`  way out: switch the running source (ferry compat set --control … ${switches})`];
+  return (wayOut ?? []).map(
+    ({ parameter, value }) => `  a way out: ferry compat set --control SOCKET ${parameter}=${value}`,
+  );
 }

@@ -1,28 +1,12 @@
 /** `ferry compat` on documents: what people read, what programs read, how it ends. */
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import type { z } from 'zod';
 import { NO_ANSWER, SHAPES } from './shapes.ts';
-import { compat, Folder, NIC } from './support.ts';
+import { compat, Folder, json, NIC } from './support.ts';
 
 const folder = new Folder();
 after(() => folder[Symbol.dispose]());
 const nic = folder.write('nic.json', NIC);
-
-/** What `--json` prints, held against its documentation. */
-async function json<C extends keyof Shapes>(command: C, ...words: string[]): Promise<z.output<Shapes[C]>> {
-  const { status, stdout, stderr } = await compat(command, ...words, '--json');
-  assert.equal(stderr, '');
-  assert.match(stdout, /^[^\n]+\n$/);
-  const shape: Shapes[C] = SHAPES[command];
-  const document = shape.parse(JSON.parse(stdout)) as z.output<Shapes[C]>;
-  if ('answer' in document) assert.equal(status, EXIT[document.answer]);
-  else assert.equal(status, 0);
-  return document;
-}
-
-type Shapes = typeof SHAPES;
-const EXIT = { yes: 0, no: 1, unproven: 3 } as const;
 
 const MOVING = ['--model', 'a.com/nic', '--param', 'q=4'];
 

@@ -1,10 +1,13 @@
 /** Running `ferry compat` in this process, as a shell would, and documents for it. */
+import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
+import type { z } from 'zod';
 import { addCompatCommand } from '../../../src/cli/compat.ts';
 import { ExitCode } from '../../../src/cli/exit-codes.ts';
+import { SHAPES } from './shapes.ts';
 
 export interface Said {
   readonly status: number;
@@ -42,6 +45,24 @@ export async function compat(...words: string[]): Promise<Said> {
   }
   return { status, stdout, stderr };
 }
+
+/** What `--json` prints, held against its documentation. */
+export async function json<C extends keyof Shapes>(
+  command: C,
+  ...words: string[]
+): Promise<z.output<Shapes[C]>> {
+  const { status, stdout, stderr } = await compat(command, ...words, '--json');
+  assert.equal(stderr, '');
+  assert.match(stdout, /^[^\n]+\n$/);
+  const shape: Shapes[C] = SHAPES[command];
+  const document = shape.parse(JSON.parse(stdout)) as z.output<Shapes[C]>;
+  if ('answer' in document) assert.equal(status, EXIT[document.answer]);
+  else assert.equal(status, 0);
+  return document;
+}
+
+type Shapes = typeof SHAPES;
+const EXIT = { yes: 0, no: 1, unproven: 3 } as const;
 
 /** A folder for documents and lists, gone at the end. */
 export class Folder implements Disposable {
