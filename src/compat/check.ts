@@ -2,7 +2,7 @@
 import { contains } from './domain.ts';
 import type { MigrationList } from './list.ts';
 import type { MigrationInfo, Model, Parameter } from './model.ts';
-import { type Known, offDiffers, type Prepared, prepare, sameType, valueAt } from './prepared.ts';
+import { type Known, offDiffers, type Prepared, prepare, sameType, switched, valueAt } from './prepared.ts';
 import {
   constraintBeyond,
   constraintBroken,
@@ -16,7 +16,6 @@ import {
 import { holds, type ValueOf } from './rules.ts';
 import { compareBytes, type Value } from './value.ts';
 import { type Answer, answerOf, type Change, type Reason } from './verdict.ts';
-import { switched, wayOut } from './way-out.ts';
 
 /** Whether a device with a list can move to a destination. */
 export interface Check {
@@ -74,16 +73,15 @@ export function prepareCheck(
     if (model === undefined)
       return verdict(prepared, undefined, [modelMissing(list.model, destination, where)]);
     const found = checkModel(prepared, model, where);
-    const changes = found.answer === 'no' && source !== undefined ? wayOut(found.reasons) : undefined;
-    if (changes === undefined || source === undefined) return found;
-    const after = checkModel(prepare(switched(found.list, source, changes), source), model, where);
+    const changes = found.answer === 'no' ? wayOut(found.reasons) : undefined;
+    if (changes === undefined) return found;
+    const after = checkModel(switched(prepared, changes), model, where);
     return after.answer === 'no' ? found : { ...found, wayOut: changes };
   };
 }
 
 function checkModel(prepared: Prepared, model: Model, where: string | undefined): Check {
-  const { list, byParameters } = prepared;
-  const { version } = list;
+  const { version, byParameters } = prepared;
   if (version !== undefined && (model.versions.includes(version) || model.profiles.has(version)))
     return verdict(prepared, model, checkVersion(prepared, model, version, where), version);
   const byVersionAlone = model.parameters.size === 0 && model.versions.length > 0;
@@ -118,7 +116,7 @@ function checkVersion(
 }
 
 /** Conditions 2 to 6. */
-function checkParameters({ list, known }: Prepared, model: Model, where: string | undefined): Reason[] {
+function checkParameters({ listed, known }: Prepared, model: Model, where: string | undefined): Reason[] {
   const reasons: Reason[] = [];
   let met = 0;
   for (const parameter of model.parameters.values()) {
@@ -126,7 +124,7 @@ function checkParameters({ list, known }: Prepared, model: Model, where: string 
     if (entry?.text !== undefined) met++;
     if (!fits(entry, parameter)) reasons.push(...parameterUnfit(entry, parameter, where));
   }
-  if (met < list.parameters.size)
+  if (met < listed)
     for (const entry of known.values())
       if (entry.text !== undefined && !model.parameters.has(entry.name))
         reasons.push(parameterUnknown(entry, where));
@@ -180,4 +178,15 @@ function verdict(prepared: Prepared, model: Model | undefined, reasons: Reason[]
 function compareReasons(a: Reason, b: Reason): number {
   if (a.answer !== b.answer) return a.answer === 'no' ? -1 : 1;
   return compareBytes(a.parameter ?? '', b.parameter ?? '') || compareBytes(a.message, b.message);
+}
+
+/** The switches on a running source that lift every reason that says no; undefined where one of them cannot be lifted so. */
+function wayOut(reasons: readonly Reason[]): readonly Change[] | undefined {
+  const switches = new Map<string, Change>();
+  for (const { answer, changes } of reasons) {
+    if (answer !== 'no') continue;
+    if (!changes?.every(({ live }) => live)) return undefined;
+    for (const change of changes) switches.set(change.parameter, change);
+  }
+  return [...switches.values()];
 }

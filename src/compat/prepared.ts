@@ -3,7 +3,8 @@ import { buildList, profileValues } from './complete.ts';
 import { CompatError } from './errors.ts';
 import type { MigrationList } from './list.ts';
 import type { Model, Parameter } from './model.ts';
-import { PARAMETER_TYPES, type ParameterType, readValue, type Value } from './value.ts';
+import { formatValue, PARAMETER_TYPES, type ParameterType, readValue, type Value } from './value.ts';
+import type { Change } from './verdict.ts';
 
 /** What is known of one parameter before any destination is looked at. */
 export interface Known {
@@ -19,7 +20,11 @@ export interface Known {
 /** A list, ready to be held against any number of destinations. */
 export interface Prepared {
   readonly list: MigrationList;
+  /** The version that says what the device is. */
+  readonly version: string | undefined;
   readonly source: Model | undefined;
+  /** How many parameters are in the list. */
+  readonly listed: number;
   /** Every parameter of the list and of the source, by name. */
   readonly known: ReadonlyMap<string, Known>;
   /** Whether the parameters of the list say the whole of what the device is; else it is its version alone that does. */
@@ -39,7 +44,23 @@ export function prepare(given: MigrationList, source: Model | undefined): Prepar
     known.set(name, { name, text, values: readAll(text), source: source?.parameters.get(name) });
   for (const [name, parameter] of source?.parameters ?? [])
     if (!known.has(name)) known.set(name, { name, text: undefined, values: NO_VALUES, source: parameter });
-  return { list, source, known, byParameters: saysAll(list, source) };
+  const { version, parameters } = list;
+  return { list, version, source, listed: parameters.size, known, byParameters: saysAll(list, source) };
+}
+
+/** The same source once it has been switched: its version no longer says what it is, its parameters do. */
+export function switched(prepared: Prepared, changes: readonly Change[]): Prepared {
+  const known = new Map(prepared.known);
+  let { listed } = prepared;
+  for (const { parameter: name, value } of changes) {
+    const before = known.get(name);
+    const off = before?.source?.off;
+    const text = off !== undefined && formatValue(off) === value ? undefined : value;
+    listed += (text === undefined ? 0 : 1) - (before?.text === undefined ? 0 : 1);
+    const values = text === undefined ? NO_VALUES : readAll(text);
+    known.set(name, { name, text, values, source: before?.source });
+  }
+  return { ...prepared, version: undefined, listed, known, byParameters: true };
 }
 
 /** A list that gives its version alone, with the parameters that this version has at the source. */
