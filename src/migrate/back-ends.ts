@@ -1,4 +1,4 @@
-import { asError } from '../errors.ts';
+import { asError, FerryError } from '../errors.ts';
 import type { Move } from './move.ts';
 import type { Plan } from './plan.ts';
 
@@ -75,5 +75,34 @@ export function fence(move: Move, sockets: readonly string[]): Promise<void> {
 export function release(move: Move, sockets: readonly string[]): Promise<void> {
   return each(move, sockets, 'take a guest again', (socketPath, signal) =>
     move.backEnds.release(socketPath, signal),
+  );
+}
+
+/** How long back ends keep their migration parameters as they are, in seconds, unless they are told otherwise before. */
+const FREEZE = 3600;
+
+/**
+ * Have the migration parameters stay as they were when the move was found to be possible. Returns what speaks against it:
+ * they are others by now. Undefined where they are not, also where a back end cannot be told.
+ */
+export async function freeze(move: Move, { checked }: Plan): Promise<string | undefined> {
+  const digests = new Map(checked.map(({ socketPath, digest }) => [socketPath, digest]));
+  const changed: string[] = [];
+  await each(move, [...digests.keys()], 'keep its migration parameters', async (socketPath, signal) => {
+    try {
+      await move.backEnds.freeze(socketPath, digests.get(socketPath)!, FREEZE, signal);
+    } catch (error) {
+      if (!(error instanceof FerryError) || error.code !== 'ERR_PARAMETERS_DIFFER') throw error;
+      changed.push(`The back end at ${socketPath}: ${error.message}`);
+    }
+  });
+  return changed.length === 0 ? undefined : changed.join('; ');
+}
+
+/** The move is over: migration parameters may be set again. */
+export function thaw(move: Move, { checked }: Plan): Promise<void> {
+  const sockets = checked.map(({ socketPath }) => socketPath);
+  return each(move, sockets, 'let its migration parameters be set', (socketPath, signal) =>
+    move.backEnds.thaw(socketPath, signal),
   );
 }

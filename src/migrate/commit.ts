@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { asError } from '../errors.ts';
 import { QmpUnansweredError } from '../qmp/index.ts';
-import { fence, unfit } from './back-ends.ts';
+import { fence, thaw, unfit } from './back-ends.ts';
 import { lookAtGuest, lookAtMigration, refusal } from './look.ts';
 import { type Cause, type Move, type NextPhase, now, type Sides } from './move.ts';
 import type { Plan } from './plan.ts';
@@ -129,6 +129,7 @@ async function moved(
   state: string,
 ): Promise<NextPhase> {
   await fence(move, plan.sourceBackEnds);
+  await thaw(move, plan);
   move.done.cont = plan.live ? 'done' : 'never';
   const healthy = plan.live ? LIVE.includes(state) : true;
   const ending: Ending = {

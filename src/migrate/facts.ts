@@ -1,4 +1,4 @@
-import type { StatusReport } from '../control/index.ts';
+import type { MigrationDetails, StatusReport } from '../control/index.ts';
 import type {
   BlockNodeInfo,
   ChardevInfo,
@@ -37,6 +37,8 @@ export interface BackEnd {
   readonly chardev: string;
   readonly socketPath: string;
   readonly status: StatusReport;
+  /** Its migration parameters; undefined where it has none, or is too old to say. */
+  readonly parameters?: MigrationDetails | undefined;
 }
 
 /** What one QEMU says about itself. Gathered by queries alone. */
@@ -189,7 +191,10 @@ async function askBackEnds(
     const socketPath = /^unix:([^,]+)$/.exec(filename)?.[1];
     if (socketPath === undefined) return [];
     const status = await inquiry.status(socketPath, signal);
-    return status === undefined ? [] : [{ chardev: label, socketPath, status }];
+    if (status === undefined) return [];
+    const parameters =
+      status.migration === null ? undefined : await inquiry.migrationInfo(socketPath, signal);
+    return [{ chardev: label, socketPath, status, parameters }];
   });
   return (await Promise.all(asked)).flat();
 }

@@ -37,6 +37,14 @@ export interface Plan {
   /** Sockets of Ferry's back ends on either side. */
   readonly sourceBackEnds: readonly string[];
   readonly destinationBackEnds: readonly string[];
+  /** Back ends of both sides with the digests of the migration parameters by which the move was found to be possible. */
+  readonly checked: readonly CheckedBackEnd[];
+}
+
+/** A back end whose migration parameters have been looked at. */
+export interface CheckedBackEnd {
+  readonly socketPath: string;
+  readonly digest: string;
 }
 
 /** The plan for what the checks have found. */
@@ -68,6 +76,9 @@ export function makePlan(facts: Facts, options: MigrateOptions): Plan {
     timeoutS: options.timeoutS,
     sourceBackEnds: source.backEnds.map(({ socketPath }) => socketPath),
     destinationBackEnds: destination.backEnds.map(({ socketPath }) => socketPath),
+    checked: [...source.backEnds, ...destination.backEnds].flatMap(({ socketPath, parameters: own }) =>
+      own === undefined ? [] : [{ socketPath, digest: own.digest }],
+    ),
   };
 }
 

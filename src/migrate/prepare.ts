@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { asError } from '../errors.ts';
 import type { MigrationCapability } from '../qmp/index.ts';
 import { QmpUnansweredError } from '../qmp/index.ts';
-import { release } from './back-ends.ts';
+import { freeze, release } from './back-ends.ts';
 import type { Cause, Move, NextPhase, Sides } from './move.ts';
 import type { Plan } from './plan.ts';
 
@@ -33,6 +33,9 @@ export async function prepare(
   const options = { signal: move.cancel };
   const { source, destination } = sides;
   let at = destination;
+  const changed = await freeze(move, plan);
+  if (changed !== undefined)
+    return { name: 'roll-back', sides, plan, cause: { code: 'parameters-changed', text: changed } };
   try {
     // While it waits, `stop` only says that a loaded guest must not start by itself, whether or not -S was given.
     await destination.client.execute('stop', {}, options);

@@ -1,5 +1,6 @@
 import { asError } from '../errors.ts';
 import { QmpUnansweredError } from '../qmp/index.ts';
+import { thaw } from './back-ends.ts';
 import { isGoingOn, lookAtGuest, lookAtMigration, refusal } from './look.ts';
 import { type Cause, INTERFERED, type Move, type Sides } from './move.ts';
 import type { Plan } from './plan.ts';
@@ -25,6 +26,7 @@ export async function rollBack(move: Move, sides: Sides, plan: Plan, cause: Caus
   if (move.force.aborted) return forcedEnd(sides, `The guest was last seen ${state ?? 'nowhere'}`);
   if (state === undefined) return lostBeforeSwitchover(sides, `${cause.text}; the source does not answer`);
   await restore(move, sides, plan);
+  await thaw(move, plan);
   const ending = atSource(move, sides, plan, cause, state, shut);
   return { ...ending, nextSteps: [...(await lostBackEnds(move, sides)), ...ending.nextSteps] };
 }

@@ -57,7 +57,7 @@ test('facts that are right: every check says ok, once', () => {
   assert.deepEqual(against(findings), []);
   const ids = findings.map(({ id }) => id);
   assert.equal(new Set(ids).size, ids.length);
-  assert.equal(ids.length, 17);
+  assert.equal(ids.length, 18);
 });
 
 const memfd = (share: boolean) => ({
@@ -100,6 +100,35 @@ const backEnd = (socketPath: string, protocolFeatures: string[] | undefined, dev
     migration: null,
   },
 });
+/** A back end with one parameter, `off` being 1, in effect where `pair` has it, and what it takes of it. */
+const speaking = (socketPath: string, pair: string, takes: Record<string, unknown[] | undefined>) => {
+  const list = `a.com/x\n${pair === '' ? '' : `${pair}\n`}`;
+  const params = Object.fromEntries(
+    Object.entries(takes).map(([name, values]) => [
+      name,
+      {
+        type: 'int',
+        init_value: 2,
+        ...(values === undefined
+          ? {}
+          : { init_value: values[0] === '1-8' ? 8 : values[0], allowed_values: values }),
+        ...(name === 'state-format' ? { off_value: 1, 'x-live': 'state' } : {}),
+      },
+    ]),
+  );
+  const report = { model: 'a.com/x', list, digest: '0'.repeat(64), frozen: false };
+  const plain = backEnd(socketPath, ABLE);
+  return {
+    ...plain,
+    status: { ...plain.status, migration: report },
+    parameters: { ...report, info: JSON.stringify({ models: { 'a.com/x': { params } } }) },
+  };
+};
+const paired = (here: SideFacts['backEnds'][number], there: SideFacts['backEnds'][number]) =>
+  facts(
+    { backEnds: [here], memoryBackends: [memfd(true)] },
+    { backEnds: [there], memoryBackends: [memfd(true)] },
+  );
 const jobs = [
   { id: 'j', type: 'backup', status: 'running', 'current-progress': 0, 'total-progress': 1 },
 ] satisfies SideFacts['jobs'];
@@ -273,6 +302,44 @@ const CASES: { what: string; facts: Facts; expected: string[]; words?: RegExp }[
       { memoryBackends: [memfd(true)] },
     ),
     expected: ['warn back-ends'],
+  },
+  {
+    what: 'back ends whose parameters fit',
+    facts: paired(speaking('/a', 'q=4', { q: [4] }), speaking('/b', 'q=8', { q: ['1-8'] })),
+    expected: [],
+  },
+  {
+    what: 'a back end that does not take the parameters of the other',
+    facts: paired(speaking('/a', 'q=4', { q: [4] }), speaking('/b', 'q=2', { q: [1, 2] })),
+    expected: ['refuse parameters'],
+    words: /c0: .*q=4.*1-2.*/,
+  },
+  {
+    what: 'an older back end at the destination, and a state that it could be given',
+    facts: paired(speaking('/a', 'state-format=2', { 'state-format': [1, 2] }), speaking('/b', '', {})),
+    expected: ['refuse parameters'],
+    words: /ferry compat set --control \/a\.ctl state-format=1/,
+  },
+  {
+    what: 'a back end from before there were parameters, and a state that it would not know',
+    facts: paired(speaking('/a', 'state-format=2', { 'state-format': [1, 2] }), backEnd('/b', ABLE)),
+    expected: ['refuse parameters'],
+    words: /ferry compat set --control \/a\.ctl state-format=1/,
+  },
+  {
+    what: 'a back end from before there were parameters, and a state that it knows',
+    facts: paired(speaking('/a', '', { 'state-format': [1, 2] }), backEnd('/b', ABLE)),
+    expected: [],
+  },
+  {
+    what: 'parameters that nobody can vouch for',
+    facts: paired(speaking('/a', 'q=4', { q: [4] }), speaking('/b', 'q=2', { q: undefined })),
+    expected: ['warn parameters'],
+  },
+  {
+    what: 'parameters that cannot be read',
+    facts: paired(speaking('/a', 'q', { q: [4] }), speaking('/b', 'q=2', { q: [2] })),
+    expected: ['warn parameters'],
   },
   {
     what: 'other queue sizes',

@@ -5,7 +5,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { StatusReport } from '../../src/control/index.ts';
+import type { MigrationDetails, StatusReport } from '../../src/control/index.ts';
+import { FerryError } from '../../src/errors.ts';
 import { type BackEndInquiry, migrate, type Verdict } from '../../src/migrate/index.ts';
 import { QmpClient } from '../../src/qmp/index.ts';
 import { type Fault, SHORT, World } from './migrate-world.ts';
@@ -178,6 +179,14 @@ function ferryBackEnd(chardev: string): StatusReport {
   };
 }
 
+const PARAMETERS: MigrationDetails = {
+  model: 'a.com/x',
+  list: 'a.com/x\nq=4\n',
+  digest: '0'.repeat(64),
+  frozen: false,
+  info: '{"models":{"a.com/x":{"params":{"q":{"type":"int","init_value":4,"allowed_values":[4]}}}}}',
+};
+
 /** Back ends that note what they are told. */
 function noting(world: World, told: string[]): BackEndInquiry {
   for (const machine of [world.source, world.destination])
@@ -187,6 +196,9 @@ function noting(world: World, told: string[]): BackEndInquiry {
     abortTransfer: async (path) => told.push(`abort ${path}`) > 0,
     fence: async (path) => void told.push(`fence ${path}`),
     release: async (path) => void told.push(`release ${path}`),
+    migrationInfo: async () => PARAMETERS,
+    freeze: async (path) => void told.push(`freeze ${path}`),
+    thaw: async (path) => void told.push(`thaw ${path}`),
   };
 }
 
@@ -238,6 +250,50 @@ test('after a move the back ends of the source are fenced, those of the destinat
   });
   assert.equal(verdict.outcome, 'moved', verdict.why);
   assert.deepEqual(told, ['release /destination.sock']);
+});
+
+test('migration parameters that were looked at are kept until the move is over, however it ends', async () => {
+  const { info: _info, ...migration } = PARAMETERS;
+  for (const [fault, outcome] of [
+    [[], 'moved'],
+    [{ role: 'source', command: 'migrate', nth: 1, how: 'refuse', comesBack: true } as const, 'rolled-back'],
+  ] as const) {
+    await using world = await World.create(fault);
+    const told: string[] = [];
+    const verdict = await migrate({
+      source: world.source.path,
+      destination: world.destination.path,
+      uri: 'tcp:127.0.0.1:4444',
+      timings: SHORT,
+      backEnds: { ...noting(world, told), status: async () => ({ ...ferryBackEnd('fs'), migration }) },
+    });
+    assert.equal(verdict.outcome, outcome, verdict.why);
+    const both = (what: string) => [`${what} /destination.sock`, `${what} /source.sock`];
+    assert.deepEqual(told.slice(0, 2).toSorted(), both('freeze'));
+    assert.deepEqual(told.slice(-2).toSorted(), both('thaw'));
+  }
+});
+
+test('migration parameters that changed after they were looked at: nothing is copied', async () => {
+  await using world = await World.create();
+  const { info: _info, ...migration } = PARAMETERS;
+  const verdict = await migrate({
+    source: world.source.path,
+    destination: world.destination.path,
+    uri: 'tcp:127.0.0.1:4444',
+    timings: SHORT,
+    backEnds: {
+      ...noting(world, []),
+      status: async () => ({ ...ferryBackEnd('fs'), migration }),
+      freeze: async (path) => {
+        if (path === '/source.sock') throw new FerryError('ERR_PARAMETERS_DIFFER', 'Others are in effect');
+      },
+    },
+  });
+  assert.deepEqual([verdict.outcome, verdict.code], ['rolled-back', 'parameters-changed'], verdict.why);
+  assert.match(verdict.why, /source\.sock: Others are in effect/);
+  assert.ok(world.trace.every(({ command }) => command !== 'migrate'));
+  assertTrue(world, verdict, 'after a change');
 });
 
 for (const [what, status] of [

@@ -279,7 +279,7 @@ export class World implements AsyncDisposable {
       case 'qom-get':
         return args.path === '/machine' ? 'pc-q35-10.0-machine' : 'qemu64-x86_64-cpu';
       case 'query-machines':
-        return [{ name: 'pc-q35-10.0', deprecated: false }];
+        return [{ name: 'pc-q35-10.0', deprecated: false, 'cpu-max': 288 }];
       case 'query-cpus-fast':
         return [
           { 'cpu-index': 0, 'qom-path': '/machine/unattached/device[0]', 'thread-id': 1, target: 'x86_64' },

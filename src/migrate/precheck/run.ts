@@ -11,6 +11,7 @@ import { checkGuest } from './guest.ts';
 import { checkJobs } from './jobs.ts';
 import { checkMachine } from './machine.ts';
 import { checkMemory } from './memory.ts';
+import { checkParameters } from './parameters.ts';
 import { checkQueueSizes } from './queue-sizes.ts';
 import { checkSharedMemory } from './shared-memory.ts';
 import { checkSilentLoss } from './silent-loss.ts';
@@ -32,6 +33,7 @@ const CHECKS: readonly ((facts: Facts) => Finding[])[] = [
   checkSilentLoss,
   checkSharedMemory,
   checkBackEnds,
+  checkParameters,
   checkQueueSizes,
   checkDisks,
   checkJobs,
