@@ -9,6 +9,7 @@ import {
   modelDocument,
   valuesLine,
 } from './documents.ts';
+import { clip } from './printable.ts';
 import { count, type Show, table } from './table.ts';
 import { readWhere, WHERE } from './where.ts';
 
@@ -47,45 +48,53 @@ export function addInfoCommand(compat: Command, own: readonly string[]): void {
   );
 }
 
-/** For people: a table for each model. */
+/** For people: a table for each model, with what is in effect where that is known. */
 export function renderInfo({ where, models, list, findings }: InfoDocument, show: Show): string {
   const lines = models.flatMap((model, at) => [
     ...(at === 0 ? [] : ['']),
     `${model.model} at ${where}: ${count(model.parameters.length, 'parameter')}`,
-    ...renderModel(model, show),
+    ...renderModel(model, list?.model === model.model ? list : null, show),
   ]);
-  if (list !== null) lines.push('', `In effect now: ${valuesLine(list.parameters)}`, `digest ${list.digest}`);
+  if (list !== null) lines.push(`digest ${list.digest}`);
   if (findings.length > 0)
-    lines.push('', `${count(findings.length, 'remark')} on the document: see ferry compat lint`);
+    lines.push(`${count(findings.length, 'remark')} on the document: see ferry compat lint`);
   return `${lines.join('\n')}\n`;
 }
 
-function renderModel({ parameters, versions, profiles, rules }: ModelDocument, show: Show): string[] {
-  const lines: string[] = [];
-  if (parameters.length > 0) {
-    const head = ['PARAMETER', 'TYPE', 'NEW', 'OFF', 'ALLOWED', 'SINCE', ''];
-    const rows = parameters.map(({ name, type, init, off, allowed, since, live, description }) => [
-      name,
-      type,
-      init,
-      off ?? 'never',
-      allowed === null ? `any ${type}` : allowed.join(', '),
-      since === null ? '' : String(since),
-      [live === null ? '' : '(live)', show.all ? (description ?? '') : ''].join(' ').trim(),
-    ]);
-    lines.push(...table([head, ...rows], show));
-  }
+const HEAD = ['PARAMETER', 'TYPE', 'NEW', 'OFF', 'ALLOWED', 'SINCE', ''];
+
+/** Characters of what a profile says, unless all is asked for. */
+const MOST_PROFILE = 72;
+
+function renderModel(
+  { parameters, versions, profiles, rules }: ModelDocument,
+  list: ListDocument | null,
+  show: Show,
+): string[] {
+  const now = (name: string, off: string | null) =>
+    list === null ? [] : [list.parameters[name] ?? off ?? ''];
+  const rows = parameters.map(({ name, type, init, off, allowed, since, live, description }) => [
+    ...now(name, off),
+    name,
+    type,
+    init,
+    off ?? 'never',
+    allowed === null ? `any ${type}` : allowed.join(', '),
+    since === null ? '' : String(since),
+    [live === null ? '' : '(live)', show.all ? (description ?? '') : ''].join(' ').trim(),
+  ]);
   const named = versions.map((name) => {
     const values = profiles[name];
-    return values === undefined ? ['version', name] : ['profile', name, valuesLine(values)];
+    if (values === undefined) return ['version', name];
+    const says = valuesLine(values);
+    return ['profile', name, show.all ? says : clip(says, MOST_PROFILE)];
   });
-  if (named.length > 0) lines.push(...table(named, show));
-  if (rules.length > 0)
-    lines.push(
-      ...table(
-        rules.map((rule) => ['rule', rule]),
-        show,
-      ),
-    );
-  return lines;
+  return [
+    ...(rows.length === 0 ? [] : table([[...(list === null ? [] : ['NOW']), ...HEAD], ...rows], show)),
+    ...table(named, show),
+    ...table(
+      rules.map((rule) => ['rule', rule]),
+      show,
+    ),
+  ];
 }

@@ -51,7 +51,7 @@ export async function json<C extends keyof Shapes>(
   command: C,
   ...words: string[]
 ): Promise<z.output<Shapes[C]>> {
-  const { status, stdout, stderr } = await compat(command, ...words, '--json');
+  const { status, stdout, stderr } = await compat(command, '--json', ...words);
   assert.equal(stderr, '');
   assert.match(stdout, /^[^\n]+\n$/);
   const shape: Shapes[C] = SHAPES[command];
