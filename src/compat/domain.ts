@@ -68,7 +68,7 @@ export function contains(domain: BoxDomain, value: Value): boolean {
     case 'bool':
       return typeof value === 'boolean' && (value ? domain.on : domain.off);
     case 'int':
-      return typeof value === 'bigint' && containsInt(domain.intervals, value);
+      return typeof value === 'bigint' && meets(domain.intervals, value, value);
     case 'str':
       return typeof value === 'string' && domain.values.has(value);
     case 'except':
@@ -76,18 +76,6 @@ export function contains(domain: BoxDomain, value: Value): boolean {
     case 'any':
       return typeOf(value) === domain.type;
   }
-}
-
-function containsInt(intervals: readonly Interval[], value: bigint): boolean {
-  let [from, to] = [0, intervals.length];
-  while (from < to) {
-    const middle = (from + to) >>> 1;
-    const { min, max } = intervals[middle]!;
-    if (value < min) to = middle;
-    else if (value > max) from = middle + 1;
-    else return true;
-  }
-  return false;
 }
 
 /** The values in both. Domains of different types have none in common. */
@@ -125,6 +113,33 @@ function intersectInts(a: readonly Interval[], b: readonly Interval[]): Domain {
     else j++;
   }
   return { kind: 'int', intervals };
+}
+
+/** Whether no value lies in both. Takes time by the smaller one alone. */
+export function areDisjoint(a: BoxDomain, b: BoxDomain): boolean {
+  if (typeOfDomain(a) !== typeOfDomain(b)) return true;
+  if (a.kind === 'any' || b.kind === 'any') return isEmpty(a) || isEmpty(b);
+  if (a.kind === 'int' && b.kind === 'int') {
+    const [few, many] = a.intervals.length < b.intervals.length ? [a, b] : [b, a];
+    return few.intervals.every(({ min, max }) => !meets(many.intervals, min, max));
+  }
+  if (a.kind === 'str' && (b.kind !== 'str' || a.values.size <= b.values.size))
+    return valuesIn(a.values, b).next().done === true;
+  if (b.kind === 'str') return valuesIn(b.values, a).next().done === true;
+  return isEmpty(intersect(a, b));
+}
+
+/** Whether one of the sorted `intervals` has a value from `first` to `last`. */
+function meets(intervals: readonly Interval[], first: bigint, last: bigint): boolean {
+  let [from, to] = [0, intervals.length];
+  while (from < to) {
+    const middle = (from + to) >>> 1;
+    const { min, max } = intervals[middle]!;
+    if (last < min) to = middle;
+    else if (first > max) from = middle + 1;
+    else return true;
+  }
+  return false;
 }
 
 /** The values in either. The type is that of `a`, and values of another type in `b` are left out. */

@@ -5,7 +5,7 @@ export const MAX_DOCUMENT = 4_194_304;
 export const MAX_DEPTH = 16;
 
 /** Values in a document: members of all objects and entries of all lists. */
-export const MAX_ENTRIES = 262_144;
+export const MAX_ENTRIES = 65_536;
 
 /** Device models in a document. */
 export const MAX_MODELS = 1024;

@@ -32,8 +32,10 @@ export const LINT_CODES = [
   'unknown-parameter',
   /** error: a profile leaves out a parameter that cannot be switched off. */
   'profile-incomplete',
-  /** error: the init values, or those of a profile, break a rule of the same model. */
+  /** error: the values of a profile break a rule of the same model. */
   'rule-broken',
+  /** warning: the init values break a rule, so that a device cannot be made without saying more. */
+  'init-breaks-rule',
   /** error: a version is listed twice. */
   'duplicate-version',
   /** warning: a member that is not known here; it is ignored. */

@@ -3,7 +3,7 @@ import { formatDomain } from '../domain.ts';
 import { MAX_MODELS, MAX_PARAMETERS, MAX_PROFILES, MAX_VERSIONS } from '../limits.ts';
 import type { Assignment, MigrationInfo, Model, Parameter } from '../model.ts';
 import { isModelName, isParameterName, isVersionName, sortedByName } from '../names.ts';
-import { holds } from '../rules.ts';
+import { holds, type ValueOf } from '../rules.ts';
 import type { Value } from '../value.ts';
 import { type Findings, show } from './findings.ts';
 import { entriesOf, membersOf, warnOfUnknown } from './members.ts';
@@ -150,20 +150,26 @@ function inOrder(
   return new Map(names.map((name) => [name, profiles.get(name)!]));
 }
 
+/** A profile has to keep the rules. A program whose init values do not keep them can be started only with others. */
 function checkRules({ parameters, profiles, constraints }: Model, path: Path, findings: Findings): void {
-  const check = (what: string, place: Path, value: (parameter: Parameter) => Value): void => {
-    const broken = constraints.find(
-      (rule) =>
-        holds(rule, (name) => (parameters.has(name) ? value(parameters.get(name)!) : undefined)) === 'no',
-    );
-    if (broken !== undefined)
-      findings.error('rule-broken', place, `Found ${what} that break the rule ${show(broken.text)}`);
+  const broken = (value: (parameter: Parameter) => Value): string | undefined => {
+    const valueFor: ValueOf = (name) => (parameters.has(name) ? value(parameters.get(name)!) : undefined);
+    return constraints.find((rule) => holds(rule, valueFor) === 'no')?.text;
   };
-  check('init values', [...path, 'x-constraints'], ({ init }) => init);
-  for (const [name, values] of profiles)
-    check(
-      'values',
-      [...path, 'profiles', name],
-      (parameter) => values.get(parameter.name) ?? parameter.off ?? parameter.init,
+  const rule = broken(({ init }) => init);
+  if (rule !== undefined)
+    findings.warn(
+      'init-breaks-rule',
+      [...path, 'x-constraints'],
+      `Found init values that break the rule ${show(rule)}`,
     );
+  for (const [name, values] of profiles) {
+    const text = broken((parameter) => values.get(parameter.name) ?? parameter.off ?? parameter.init);
+    if (text !== undefined)
+      findings.error(
+        'rule-broken',
+        [...path, 'profiles', name],
+        `Found values that break the rule ${show(text)}`,
+      );
+  }
 }

@@ -1,5 +1,5 @@
 /** Rules between parameters (`x-constraints`), from JSON to unions of boxes. */
-import { type BoxDomain, complement, formatDomain, intersect, isEmpty } from '../domain.ts';
+import { areDisjoint, type BoxDomain, complement } from '../domain.ts';
 import { MAX_ALLOWED_VALUES, MAX_BOXES, MAX_CONSTRAINTS, MAX_PARAMETERS } from '../limits.ts';
 import type { Box, Constraint, Parameter } from '../model.ts';
 import { sortedByName } from '../names.ts';
@@ -14,7 +14,10 @@ export type Known = ReadonlyMap<string, Parameter | undefined>;
 
 const MEMBERS: ReadonlySet<string> = new Set(['if', 'then', 'any']);
 
-/** The rules of a model, those with an error left out. Each is what it allows: `{if, then}` all boxes outside `if`, and `then`; `{any}` its boxes. */
+/**
+ * The rules of a model, those with an error left out. Each is what it allows: `{if, then}` all boxes outside `if`, and
+ * `then`; `{any}` its boxes. Boxes have what the rule says, whatever the parameters allow, so that they are no larger.
+ */
 export function decodeRules(raw: unknown, known: Known, path: Path, findings: Findings): Constraint[] {
   return entriesOf(raw, MAX_CONSTRAINTS, path, findings).flatMap((rule, i): Constraint[] => {
     const before = findings.errors;
@@ -43,16 +46,19 @@ function decodeRule(raw: unknown, known: Known, path: Path, findings: Findings):
     if (entries.length === 0)
       findings.error('empty', [...path, 'any'], 'Found no case, expected at least one');
     return entries.flatMap((box, i) =>
-      possible(decodeBox(box, known, [...path, 'any', i], findings), [...path, 'any', i], findings),
+      possible(decodeBox(box, known, [...path, 'any', i], findings), known, [...path, 'any', i], findings),
     );
   }
   const condition = decodeBox(raw.if, known, [...path, 'if'], findings);
   const outside = [...condition].map(([name, domain]): Box => {
-    return new Map([[name, within(known.get(name), complement(domain))]]);
+    return new Map([[name, complement(domain)]]);
   });
   const demanded = decodeBox(raw.then, known, [...path, 'then'], findings);
   // Outside of `if` there may be nothing: it always holds then
-  return [...outside.filter((box) => !impossible(box)), ...possible(demanded, [...path, 'then'], findings)];
+  return [
+    ...outside.filter((box) => impossible(box, known) === undefined),
+    ...possible(demanded, known, [...path, 'then'], findings),
+  ];
 }
 
 function formOf(raw: unknown): 'any' | 'if' | undefined {
@@ -81,32 +87,28 @@ function decodeBox(raw: unknown, known: Known, path: Path, findings: Findings): 
     if (Array.isArray(values) && values.length === 0)
       findings.error('empty', at, 'Found no value, expected at least one');
     if (parameter !== undefined && entries.length > 0)
-      box.push([name, within(parameter, decodeDomain(parameter.type, entries, at, findings))]);
+      box.push([name, decodeDomain(parameter.type, entries, at, findings)]);
   }
   return sortedByName(box);
 }
 
-function within(parameter: Parameter | undefined, domain: BoxDomain): BoxDomain {
-  return parameter === undefined ? domain : intersect(domain, parameter.domain);
-}
-
-function impossible(box: Box): boolean {
-  return [...box.values()].some(isEmpty);
+/** A parameter for which `box` asks for values that are not among its allowed ones, so that nothing lies in the box. */
+function impossible(box: Box, known: Known): string | undefined {
+  for (const [name, domain] of box) {
+    const parameter = known.get(name);
+    if (parameter !== undefined && areDisjoint(domain, parameter.domain)) return name;
+  }
+  return undefined;
 }
 
 /** `box`, unless nothing can lie in it, which is strange. */
-function possible(box: Box, path: Path, findings: Findings): Box[] {
-  if (!impossible(box)) return [box];
-  const [name] = [...box].find(([, domain]) => isEmpty(domain))!;
+function possible(box: Box, known: Known, path: Path, findings: Findings): Box[] {
+  const name = impossible(box, known);
+  if (name === undefined) return [box];
   findings.warn(
     'never-holds',
     [...path, name],
     `Found values of ${show(name)} that are not among its allowed ones`,
   );
   return [];
-}
-
-/** A box for people: `q: 8, 16; rss: on`. */
-export function formatBox(box: Box): string {
-  return [...box].map(([name, domain]) => `${name}: ${formatDomain(domain)}`).join('; ');
 }

@@ -198,7 +198,7 @@ const rows: readonly Row[] = [
     model(
       '"params":{"p":{"type":"int","init_value":1,"allowed_values":["1-2"]}},"x-constraints":‸[{"any":[{"p":‸[3]},{"p":[2]}]}]',
     ),
-    [`rule-broken ${MODEL}/x-constraints`, /^Found init values that break the rule "\{\\"any\\"/],
+    [`init-breaks-rule ${MODEL}/x-constraints`, /^Found init values that break the rule "\{\\"any\\"/],
     [`never-holds ${MODEL}/x-constraints/0/any/0/p`, /^Found values of "p" that are not among/],
   ],
   [
