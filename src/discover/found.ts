@@ -53,9 +53,12 @@ export interface Discovered extends Omit<Found, 'inEffect'>, Partial<InEffect> {
   readonly findings: readonly LintFinding[];
 }
 
-/** Reads what was found. Throws `DocumentError` with all findings where the document has errors. */
-export function readFound({ inEffect, ...found }: Found): Discovered {
-  const { info, findings } = readInfo(found.text);
+/**
+ * Reads what was found, by `read` where that remembers documents. Throws `DocumentError` with all findings where the
+ * document has errors.
+ */
+export function readFound({ inEffect, ...found }: Found, read = readInfo): Discovered {
+  const { info, findings } = read(found.text);
   if (info === undefined) throw new DocumentError(found.where, found.text, findings);
   return { ...found, info, findings, ...inEffect?.(info) };
 }

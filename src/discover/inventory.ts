@@ -3,10 +3,19 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import * as z from 'zod';
+import { type ReadInfo, readInfo } from '../compat/index.ts';
 import { asError, FerryError } from '../errors.ts';
 import { DiscoverError } from './errors.ts';
 import { type Discovered, type Origin, readFound } from './found.ts';
-import { MAX_DOCUMENT_BYTES, MAX_ID, MAX_INVENTORY, MAX_LABELS, MAX_LINE } from './limits.ts';
+import {
+  MAX_DOCUMENT_BYTES,
+  MAX_ID,
+  MAX_INVENTORY,
+  MAX_LABELS,
+  MAX_LINE,
+  MAX_REMEMBERED,
+  REMEMBERED,
+} from './limits.ts';
 import { linesOf } from './lines.ts';
 import { memberTexts } from './members.ts';
 import { readParent } from './sysfs/tree.ts';
@@ -71,42 +80,61 @@ export async function* readInventory(
   }
 }
 
+/** Reads documents for one inventory: hosts of one kind have the same text, which is read once. */
+type Read = (text: string) => ReadInfo;
+
+function remembering(): Read {
+  const known = new Map<string, ReadInfo>();
+  return (text) => {
+    const before = known.get(text);
+    if (before !== undefined) return before;
+    const read = readInfo(text);
+    if (text.length > MAX_REMEMBERED) return read;
+    for (const oldest of known.keys()) if (known.size >= REMEMBERED) known.delete(oldest);
+    known.set(text, read);
+    return read;
+  };
+}
+
 async function* entriesOf(
   where: string,
   { signal, input = process.stdin }: InventoryOptions,
 ): AsyncGenerator<InventoryEntry> {
-  if (where === '-') return yield* fromLines(bytesOf(input), 'stdin', { kind: 'stdin' });
+  const read = remembering();
+  if (where === '-') return yield* fromLines(bytesOf(input), 'stdin', { kind: 'stdin' }, read);
   const status = await stat(where).catch((cause) => {
     throw readFailure(where, cause);
   });
-  if (!status.isDirectory()) return yield* fromLinesFile(where);
+  if (!status.isDirectory()) return yield* fromLinesFile(where, read);
   const names = (await readdir(where)).sort();
   if (names.includes(TYPES)) return yield* fromTypes(where, signal);
   for (const name of names) {
     const path = join(where, name);
-    if (LINES.test(name)) yield* fromLinesFile(path);
-    else if (name.endsWith('.json') && !name.startsWith('.')) yield await fromFile(path, name.slice(0, -5));
+    if (LINES.test(name)) yield* fromLinesFile(path, read);
+    else if (name.endsWith('.json') && !name.startsWith('.'))
+      yield await fromFile(path, name.slice(0, -5), read);
   }
 }
 
-async function fromFile(path: string, id: string): Promise<InventoryEntry> {
+async function fromFile(path: string, id: string, read: Read): Promise<InventoryEntry> {
   try {
     const text = await readText(path, MAX_LINE);
-    return readEntry(text, id, path, { kind: 'file', path });
+    return readEntry(text, { id, place: path, from: { kind: 'file', path } }, read);
   } catch (error) {
     return { id, where: path, error: expected(error) };
   }
 }
 
-async function* fromLinesFile(path: string): AsyncGenerator<InventoryEntry> {
+async function* fromLinesFile(path: string, read: Read): AsyncGenerator<InventoryEntry> {
   await using file = await openRegular(path);
-  yield* fromLines(chunksOf(file, path), path, { kind: 'file', path });
+  yield* fromLines(chunksOf(file, path), path, { kind: 'file', path }, read);
 }
 
 async function* fromLines(
   chunks: AsyncIterable<Buffer>,
   name: string,
   from: Origin,
+  read: Read,
 ): AsyncGenerator<InventoryEntry> {
   for await (const { number, bytes } of linesOf(chunks, MAX_LINE)) {
     const where = `${name}:${number}`;
@@ -117,7 +145,7 @@ async function* fromLines(
     }
     try {
       const text = decodeText(bytes, where);
-      if (text.trim() !== '') yield readEntry(text, where, where, from);
+      if (text.trim() !== '') yield readEntry(text, { id: where, place: where, from }, read);
     } catch (error) {
       yield { id: where, where, error: expected(error) };
     }
@@ -142,29 +170,30 @@ const BESIDE = z.object({
   where: z.string().min(1).max(MAX_ID).optional(),
 });
 
-/** One implementation from its text. What is wrong with it is in the entry, under its own id where that can be read. */
-export function readEntry(text: string, name: string, place: string, from: Origin): InventoryEntry {
-  const members = memberTexts(text);
-  const info = members?.get('info');
-  if (members === undefined || info === undefined) return documentEntry(text, { id: name, place, from });
-  const beside = BESIDE.safeParse(besideOf(members));
-  if (!beside.success) {
-    const [issue] = beside.error.issues;
-    const found = `${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`;
-    return { id: name, where: place, error: wrong(place, found) };
-  }
-  return documentEntry(info, { place, from, ...beside.data, id: beside.data.id ?? name });
-}
-
-interface Beside extends z.infer<typeof BESIDE> {
+/** Where an entry stands, and what it is called where it does not say. */
+interface Place {
   readonly id: string;
   readonly place: string;
   readonly from: Origin;
 }
 
+/** One implementation from its text. What is wrong with it is in the entry, under its own id where that can be read. */
+export function readEntry(text: string, at: Place, read: Read = readInfo): InventoryEntry {
+  const members = memberTexts(text);
+  const info = members?.get('info');
+  if (members === undefined || info === undefined) return documentEntry(text, at, {}, read);
+  const beside = BESIDE.safeParse(besideOf(members));
+  if (beside.success) return documentEntry(info, at, beside.data, read);
+  const [issue] = beside.error.issues;
+  const found = `${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`;
+  return { id: at.id, where: at.place, error: wrong(at.place, found) };
+}
+
 function documentEntry(
   text: string,
-  { id, place, from, where = place, labels = [], weight }: Beside,
+  { place, from, id: name }: Place,
+  { id = name, where = place, labels = [], weight }: z.infer<typeof BESIDE>,
+  read: Read,
 ): InventoryEntry {
   try {
     if (text.length > MAX_DOCUMENT_BYTES)
@@ -172,7 +201,7 @@ function documentEntry(
         'ERR_DISCOVER_SIZE',
         `${place} has a document of more than ${MAX_DOCUMENT_BYTES} bytes`,
       );
-    return { id, where, labels, weight, discovered: readFound({ where: place, from, text }) };
+    return { id, where, labels, weight, discovered: readFound({ where: place, from, text }, read) };
   } catch (error) {
     return { id, where, error: expected(error) };
   }

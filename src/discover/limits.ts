@@ -16,7 +16,13 @@ export const MAX_LINE = 8_388_608;
 /** Implementations in an inventory. */
 export const MAX_INVENTORY = 1_000_000;
 
-/** Bytes of a name in an inventory, and labels that one implementation has. */
+/** Different documents of one inventory that are remembered, so that hosts of one kind cost little. */
+export const REMEMBERED = 64;
+
+/** Characters of a document beyond which it is not remembered. */
+export const MAX_REMEMBERED = 65_536;
+
+/** Characters of an id, a label or a place in an inventory. */
 export const MAX_ID = 1024;
 
 /** Labels of one implementation in an inventory. */
