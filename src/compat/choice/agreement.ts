@@ -1,6 +1,6 @@
 /** About which parameters implementations agree. */
 import { compareBytes } from '../value.ts';
-import { sayNoParameters } from './candidates.ts';
+import { needsVersion } from './candidates.ts';
 import { agree, type Common, join, NOTHING } from './common.ts';
 import type { Column, Field, Member } from './field.ts';
 
@@ -32,7 +32,7 @@ export function grown(field: Field, kept: ReadonlySet<Member>): Set<Member> {
     return common;
   });
   const others = field.members
-    .filter((member) => !kept.has(member) && !sayNoParameters(member))
+    .filter((member) => !kept.has(member) && !needsVersion(member))
     .sort((a, b) => b.count - a.count || compareBytes(a.first, b.first));
   for (const member of others) {
     const wider = [];

@@ -35,9 +35,8 @@ export function takers(field: Field, candidate: Candidate): Set<Member> {
   for (const member of field.members) {
     const { stances, offer } = member.variant;
     if (!offering.has(offer)) continue;
-    const byVersion = entries === undefined || sayNoParameters(member);
-    const isPlain = needed.length === 0 && offer.names.length === 0;
-    if (byVersion ? version !== undefined || isPlain : fit(stances, fits, needed)) taken.add(member);
+    const byVersion = entries === undefined || needsVersion(member);
+    if (byVersion ? version !== undefined : fit(stances, fits, needed)) taken.add(member);
   }
   return taken;
 }
@@ -62,9 +61,9 @@ function fit(stances: Uint32Array, fits: Uint8Array, needed: readonly number[]):
   return true;
 }
 
-/** Whether `member` is one of RFC v4, that has versions only. */
-export function sayNoParameters({ variant }: Member): boolean {
-  return variant.stances.length === 0;
+/** Whether `member` is one of RFC v4, whose devices have a version and nothing else. */
+export function needsVersion({ variant }: Member): boolean {
+  return variant.stances.length === 0 && variant.offer.names.length > 0;
 }
 
 /** Whether an implementation's versions, profiles and rules let it take such a list. */
@@ -97,7 +96,7 @@ export function valueIn(entry: Entry | undefined): Entry['value'] {
 export function* named(field: Field): Generator<Candidate> {
   const offers = new Set<Offer>();
   const seen = new Set<string>();
-  const versionsCount = field.members.some(sayNoParameters);
+  const versionsCount = field.members.some(needsVersion);
   for (const member of field.order) {
     const { offer } = member.variant;
     if (offer.names.length === 0 || offers.has(offer)) continue;
@@ -115,23 +114,20 @@ export function* named(field: Field): Generator<Candidate> {
   }
 }
 
-/** What new devices have, those of the most modern members first. At most `MAX_CANDIDATES`. */
+/** What new devices have: of `MAX_CANDIDATES` members, evenly from the most modern one to the least. */
 export function* initial(field: Field): Generator<Candidate> {
-  for (const member of field.order.slice(0, MAX_CANDIDATES))
-    if (!sayNoParameters(member)) yield { entries: entriesOf(field, member, undefined), version: undefined };
+  const { order } = field;
+  const tried = Math.min(order.length, MAX_CANDIDATES);
+  for (let i = 0; i < tried; i++) {
+    const member = order[Math.floor((i * order.length) / tried)]!;
+    if (!needsVersion(member)) yield { entries: entriesOf(field, member, undefined), version: undefined };
+  }
 }
 
-/**
- * The same, with each parameter that not all agree about replaced by what most of them take; and all parameters with what
- * most of them take.
- */
-export function* mended(field: Field, culprits: readonly Column[]): Generator<Candidate> {
-  const best = (columns: readonly Column[]) =>
-    columns.map((column) => [column.name, field.coverOf(column).best().entry] as const);
-  const replaced = best(culprits);
-  for (const { entries, version } of initial(field))
-    yield { entries: new Map([...(entries ?? []), ...replaced]), version };
-  yield { entries: new Map(best(field.columns)), version: undefined };
+/** What most take of each parameter, whoever takes what of the others. */
+export function* popular(field: Field): Generator<Candidate> {
+  const best = field.columns.map((column) => [column.name, field.coverOf(column).best().entry] as const);
+  yield { entries: new Map(best), version: undefined };
 }
 
 function entriesOf(field: Field, member: Member, profile: Assignment | undefined): Map<string, Entry> {

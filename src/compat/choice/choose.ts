@@ -3,14 +3,14 @@ import { listOf, type MigrationList } from '../list.ts';
 import type { Assignment } from '../model.ts';
 import { formatValue } from '../value.ts';
 import { type Answer, answerOf, type Reason } from '../verdict.ts';
-import { disputed, grown } from './agreement.ts';
-import { type Candidate, initial, mended, named, takers } from './candidates.ts';
+import { takers } from './candidates.ts';
 import { type Culprit, culpritsOf, reasonOf } from './culprits.ts';
-import { countOf, Field, type Member } from './field.ts';
+import { Field, type Member } from './field.ts';
 import { type GivenUp, givenUpBy } from './given-up.ts';
+import { plan } from './plan.ts';
 import type { Pool } from './pool.ts';
 import type { Preferred, Rule } from './preference.ts';
-import { type Settled, settle, settledOn } from './settle.ts';
+import type { Settled } from './settle.ts';
 import { unprovenOf } from './unproven.ts';
 
 /** Which implementations a choice has to suit. */
@@ -84,9 +84,10 @@ export function choose(pool: Pool, policy: ChoicePolicy = {}): Choice {
     );
   const { settled, beyond } = plan(field, needed);
   const members = settled === undefined ? new Set<Member>() : takers(field, settled.candidate);
-  const kept = part(field, members);
+  const kept = field.part(members);
   const culprits = culpritsOf(field, members, settled);
-  const unproven = settled === undefined ? [] : unprovenOf(kept, settled);
+  const unproven =
+    settled === undefined || settled.candidate.version !== undefined ? [] : unprovenOf(kept, settled);
   const short = kept.ids.length < needed;
   const reasons = [...(short ? culprits.map((culprit) => reasonOf(culprit, beyond)) : []), ...unproven];
   const values = settled?.values ?? new Map<string, Preferred>();
@@ -109,57 +110,6 @@ export function choose(pool: Pool, policy: ChoicePolicy = {}): Choice {
     kept: kept.ids,
     leaveOut: field.idsOf((member) => !members.has(member)),
   };
-}
-
-/** What to choose, for as many as are needed; else for as many as there can be. */
-function plan(
-  field: Field,
-  needed: number,
-): { readonly settled: Settled | undefined; readonly beyond: boolean } {
-  if (needed < field.ids.length) {
-    const enough = firstTaken([named(field), initial(field)], field, needed);
-    if (enough !== undefined)
-      return { settled: settledIn(part(field, takers(field, enough)), enough), beyond: false };
-  }
-  const all = settle(field);
-  if (typeof all !== 'string') return { settled: all, beyond: false };
-  return { settled: withoutFewest(field), beyond: all === 'beyond' };
-}
-
-function firstTaken(sources: Iterable<Candidate>[], field: Field, needed: number): Candidate | undefined {
-  for (const source of sources)
-    for (const candidate of source) if (countOf(takers(field, candidate)) >= needed) return candidate;
-  return undefined;
-}
-
-/** What most implementations take, and others with them. Undefined where no candidate suits even one. */
-function withoutFewest(field: Field): Settled | undefined {
-  let best: { readonly candidate: Candidate; readonly members: ReadonlySet<Member> } | undefined;
-  let most = 0;
-  for (const source of [named(field), initial(field), mended(field, disputed(field))])
-    for (const candidate of source) {
-      const members = takers(field, candidate);
-      const count = countOf(members);
-      if (count > most) [best, most] = [{ candidate, members }, count];
-    }
-  if (best === undefined) return undefined;
-  const more = settle(part(field, grown(field, best.members)));
-  return typeof more === 'string' ? settledIn(part(field, best.members), best.candidate) : more;
-}
-
-/** What suits all of `field` best, `known` being something that suits all. */
-function settledIn(field: Field, known: Candidate): Settled {
-  const settled = settle(field);
-  return typeof settled === 'string' ? settledOn(known, 'most', 'Part of what most of all take') : settled;
-}
-
-function part(field: Field, members: ReadonlySet<Member>): Field {
-  return members.size === field.members.length
-    ? field
-    : new Field(
-        field.pool,
-        field.idsOf((member) => members.has(member)),
-      );
 }
 
 function listFor(model: string, { candidate: { entries, version } }: Settled): MigrationList {

@@ -3,7 +3,7 @@ import { holds } from '../rules.ts';
 import { formatValue } from '../value.ts';
 import type { Reason, ReasonCode } from '../verdict.ts';
 import { disputed } from './agreement.ts';
-import { sayNoParameters, valueIn } from './candidates.ts';
+import { needsVersion, valueIn } from './candidates.ts';
 import { takes } from './common.ts';
 import type { Column, Field, Member } from './field.ts';
 import { rulesOf, type Settled } from './settle.ts';
@@ -13,8 +13,8 @@ import { nameSome } from './text.ts';
 export interface Culprit {
   /**
    * `value`: no value suits all; `missing`: some have no such parameter, and others cannot switch it off; `off-value-differs`:
-   * they switch it off by different values; `type`: it has different types; `constraint`: a rule is broken by what suits
-   * the others; `version`: they have no version in common.
+   * they switch it off by different values; `type`: it has different types; `constraint`: what suits the others
+   * breaks a rule; `version`: they have no version in common.
    */
   readonly kind: 'value' | 'missing' | 'off-value-differs' | 'type' | 'constraint' | 'version';
   /** The parameter; absent where it is a rule or a version. */
@@ -61,8 +61,8 @@ const WHY: Readonly<Record<Culprit['kind'], string>> = {
   missing: 'some have no such parameter, and others cannot switch it off',
   'off-value-differs': 'not all switch it off by the same value',
   type: 'not all give it the same type',
-  constraint: 'a rule is broken by what suits the others',
-  version: 'no version is common to all',
+  constraint: 'what suits the others breaks this rule',
+  version: 'no version suits all',
 };
 
 function kindOf({ opinions, absent }: Column): Culprit['kind'] {
@@ -75,37 +75,33 @@ function kindOf({ opinions, absent }: Column): Culprit['kind'] {
 
 /** Where each parameter could suit all: it is the rules between them, or versions. */
 function ofOffers(field: Field, kept: ReadonlySet<Member>, settled: Settled | undefined): Culprit[] {
-  const culprit = (kind: 'constraint' | 'version', leaveOut: readonly string[], what: string): Culprit => ({
-    kind,
-    covered: field.ids.length - leaveOut.length,
-    total: field.ids.length,
-    leaveOut,
-    message: `${what}: ${WHY[kind]}, at ${nameSome(leaveOut)}`,
-  });
   const left = field.members.filter((member) => !kept.has(member));
-  const broken = rulesOf(field).filter(
-    (rule) => holds(rule, (name) => settled?.values.get(name)?.value) === 'no',
-  );
-  const rules = broken.map((rule) => {
-    const having = new Set(
-      left.filter(({ variant }) => variant.offer.constraints.some(({ text }) => text === rule.text)),
-    );
-    return culprit(
-      'constraint',
-      field.idsOf((member) => having.has(member)),
-      rule.text,
-    );
-  });
-  const unversioned = new Set(rules.length === 0 || left.some(sayNoParameters) ? left : []);
-  if (unversioned.size === 0) return rules;
-  return [
-    ...rules,
-    culprit(
-      'version',
-      field.idsOf((member) => unversioned.has(member)),
-      settled?.candidate.version ?? 'Versions',
-    ),
-  ];
+  const chosen = (name: string) => settled?.values.get(name)?.value;
+  const rules = rulesOf(field)
+    .filter((rule) => holds(rule, chosen) === 'no')
+    .map(({ text }) => {
+      const having = left.filter(({ variant }) =>
+        variant.offer.constraints.some((rule) => rule.text === text),
+      );
+      return ofSome(field, 'constraint', new Set(having), text);
+    });
+  if (rules.length > 0 && !left.some(needsVersion)) return rules;
+  const version = settled?.candidate.version;
+  const culprit = ofSome(field, 'version', new Set(left), version ?? 'Versions');
+  return [...rules, version === undefined ? culprit : { ...culprit, bestValue: version }];
+}
+
+function ofSome(
+  field: Field,
+  kind: 'constraint' | 'version',
+  left: ReadonlySet<Member>,
+  what: string,
+): Culprit {
+  const total = field.ids.length;
+  const leaveOut = field.idsOf((member) => left.has(member));
+  const covered = total - leaveOut.length;
+  const message = `${what}: ${WHY[kind]}; it suits ${covered} of ${total}, all but ${nameSome(leaveOut)}`;
+  return { kind, covered, total, leaveOut, message };
 }
 
 const CODES: Readonly<Record<Culprit['kind'], ReasonCode>> = {

@@ -72,6 +72,15 @@ export class Field {
     return this.ids.filter((_, i) => chosen(this.#memberOf[i]!));
   }
 
+  /** These members alone. */
+  part(members: ReadonlySet<Member>): Field {
+    if (members.size === this.members.length) return this;
+    return new Field(
+      this.pool,
+      this.idsOf((member) => members.has(member)),
+    );
+  }
+
   /** The members, the most modern one first. */
   get order(): readonly Member[] {
     this.#order ??= byModernity(this);

@@ -3,7 +3,7 @@ import type { BoxDomain } from '../domain.ts';
 import type { Constraint } from '../model.ts';
 import { compareBytes, type Value } from '../value.ts';
 import { commonOf } from './agreement.ts';
-import { type Candidate, named, sayNoParameters, takers, valueIn } from './candidates.ts';
+import { type Candidate, named, needsVersion, takers, valueIn } from './candidates.ts';
 import { permitted } from './common.ts';
 import { compareValues } from './counter.ts';
 import type { Column, Entry, Field } from './field.ts';
@@ -26,7 +26,7 @@ export function settle(field: Field): Settled | 'none' | 'beyond' {
   for (const candidate of named(field))
     if (takers(field, candidate).size === field.members.length)
       return settledOn(candidate, 'profile', `As in ${candidate.profile}, the newest profile that all take`);
-  if (field.members.some(sayNoParameters) && field.columns.length > 0) return 'none';
+  if (field.members.some(needsVersion)) return 'none';
   const space = new Map<string, BoxDomain>();
   const wishes = new Map<string, Wishes>();
   const offs = new Map<string, Value | undefined>();
