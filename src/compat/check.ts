@@ -150,6 +150,9 @@ function takes({ domain, init, off }: Parameter, value: Value): boolean {
   return domain.kind === 'any' ? value === init || value === off : contains(domain, value);
 }
 
+/** How many broken rules get a remedy. */
+const MENDED = 4;
+
 /** Condition 6. What a rule says of a parameter that has no value here is left to the reason which that one has. */
 function checkConstraints(
   known: ReadonlyMap<string, Known>,
@@ -161,9 +164,11 @@ function checkConstraints(
     const parameter = model.parameters.get(name);
     return parameter && valueAt(known.get(name), parameter);
   };
+  let broken = 0;
   for (const rule of model.constraints) {
     const answer = holds(rule, valueFor);
-    if (answer === 'no') reasons.push(constraintBroken(rule, model, known, valueFor, where));
+    if (answer === 'no')
+      reasons.push(constraintBroken(rule, model, known, valueFor, broken++ < MENDED, where));
     if (answer === 'unproven' && answerOf(reasons) !== 'no') reasons.push(constraintBeyond(rule, where));
   }
 }

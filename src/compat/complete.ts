@@ -2,7 +2,7 @@
 import { CompatError } from './errors.ts';
 import { listOf, type MigrationList } from './list.ts';
 import type { Assignment, Model, Parameter } from './model.ts';
-import { sortedByName } from './names.ts';
+import { someOf, sortedByName } from './names.ts';
 import { formatValue, parseValue, type Value } from './value.ts';
 
 /**
@@ -71,6 +71,5 @@ function says(model: Model, version: string, values: Assignment): boolean {
 }
 
 function unknown({ name, parameters }: Model): string {
-  const names = [...parameters.keys()];
-  return `is no parameter of ${name}, which has ${names.length === 0 ? 'none' : names.join(', ')}`;
+  return `is no parameter of ${name}, which has ${someOf(parameters.keys())}`;
 }

@@ -36,5 +36,20 @@ function fits(text: string, bytes: number): boolean {
 
 /** `text` for a message, which stays short whatever is given. */
 export function quoted(text: string): string {
-  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
+  return JSON.stringify(short(text, 80));
+}
+
+/** `text`, cut where it has more than `most` characters. */
+export function short(text: string, most: number): string {
+  return text.length > most ? `${text.slice(0, most)}…` : text;
+}
+
+/** How many names are written out for people. */
+const SHOWN = 16;
+
+/** `names` for people, a few of them where there are many; `none` where there are none. */
+export function someOf(names: Iterable<string>, none = 'none'): string {
+  const all = [...names];
+  const shown = all.slice(0, SHOWN).join(', ');
+  return all.length > SHOWN ? `${shown} and ${all.length - SHOWN} more` : shown || none;
 }

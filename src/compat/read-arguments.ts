@@ -4,7 +4,7 @@ import { initialValues, profileValues } from './complete.ts';
 import { contains, formatDomain, quoteValue } from './domain.ts';
 import { CompatError, type CompatErrorCode } from './errors.ts';
 import type { Assignment, MigrationInfo, Model } from './model.ts';
-import { quoted } from './names.ts';
+import { quoted, short, someOf } from './names.ts';
 import { holds } from './rules.ts';
 import { compareBytes, parseValue, type Value } from './value.ts';
 
@@ -66,7 +66,7 @@ function split(argv: readonly string[]): { options: Map<string, string>; rest: s
       throw refused(
         'ERR_COMPAT_ARGUMENT',
         option,
-        `has no value; one that begins with - is given as ${short(option)}=-…`,
+        `has no value; one that begins with - is given as ${short(option, 80)}=-…`,
       );
     options.set(option, value);
   }
@@ -74,7 +74,7 @@ function split(argv: readonly string[]): { options: Map<string, string>; rest: s
 }
 
 function chooseModel({ models }: MigrationInfo, name: string | undefined): Model {
-  const offered = [...models.keys()].sort(compareBytes).join(', ') || 'none';
+  const offered = someOf([...models.keys()].sort(compareBytes));
   const chosen = name === undefined && models.size === 1 ? [...models.values()][0] : models.get(name ?? '');
   if (chosen !== undefined) return chosen;
   const found = name === undefined ? 'is needed' : `found ${quoted(name)}`;
@@ -89,7 +89,7 @@ function valuesOf(model: Model, version: string, overridden: boolean): Assignmen
     throw refused(
       'ERR_COMPAT_ARGUMENT',
       VERSION_OPTION,
-      `found ${quoted(version)}, ${model.name} offers ${offered.join(', ') || 'none'}`,
+      `found ${quoted(version)}, ${model.name} offers ${someOf(offered)}`,
     );
   if (overridden)
     throw refused(
@@ -123,10 +123,6 @@ function checkRules(model: Model, values: Assignment): void {
       throw refused('ERR_COMPAT_ARGUMENT', model.name, `the parameters break the rule ${rule.text}`);
 }
 
-function short(option: string): string {
-  return option.length > 80 ? `${option.slice(0, 80)}…` : option;
-}
-
 function refused(code: CompatErrorCode, option: string, message: string): CompatError {
-  return new CompatError(code, short(option), message);
+  return new CompatError(code, short(option, 80), message);
 }

@@ -1,6 +1,7 @@
 /** What speaks against a move, in words and as data, with what could be done about it. Made only where something does. */
 import { complement, contains, domainOf, formatDomain, intersect, nearest, quoteValue } from './domain.ts';
 import type { Constraint, MigrationInfo, Model, Parameter } from './model.ts';
+import { short, someOf } from './names.ts';
 import { type Known, offDiffers, sameType } from './prepared.ts';
 import { leastChange, namesIn, type ValueOf } from './rules.ts';
 import { compareBytes, EXPECTED, formatValue, type Value } from './value.ts';
@@ -10,7 +11,7 @@ type Where = string | undefined;
 
 /** Condition 1. */
 export function modelMissing(model: string, { models }: MigrationInfo, where: Where): Reason {
-  const want = [...models.keys()].sort(compareBytes).join(', ') || 'no model';
+  const want = someOf([...models.keys()].sort(compareBytes), 'no model');
   return no('model', where, `The destination offers ${want}, not ${model}`, { have: model, want });
 }
 
@@ -115,37 +116,46 @@ export function offValueDiffers(known: Known | undefined, { name, off }: Paramet
   );
 }
 
-/** Condition 6. */
+/** Condition 6; with a remedy only where `mends`, because looking for one takes time. */
 export function constraintBroken(
   rule: Constraint,
   model: Model,
   known: ReadonlyMap<string, Known>,
   valueFor: ValueOf,
+  mends: boolean,
   where: Where,
 ): Reason {
-  const have = namesIn(rule)
-    .flatMap((name) => {
-      const value = valueFor(name);
-      return value === undefined ? [] : [pair(name, value)];
-    })
-    .join(', ');
-  const sourceOf = (name: string): Parameter | undefined => known.get(name)?.source;
-  const possible = ({ name }: Parameter, value: Value): boolean => {
-    const source = sourceOf(name);
-    return source === undefined || contains(source.domain, value);
-  };
-  const values = leastChange(rule, model, valueFor, possible, (name) => sourceOf(name)?.live === 'state');
-  const changes = values && [...values].map(([name, value]) => changeTo(name, sourceOf(name), value));
-  return no('constraint', where, `${have} break a rule of the destination: ${rule.text}`, {
-    parameter: changes?.[0]?.parameter,
-    have,
-    want: rule.text,
-    changes,
+  const named = namesIn(rule).flatMap((name) => {
+    const value = valueFor(name);
+    return value === undefined ? [] : [pair(name, value)];
   });
+  const sourceOf = (name: string): Parameter | undefined => known.get(name)?.source;
+  const values = mends
+    ? leastChange(rule, model, valueFor, {
+        takes: ({ name }, value) => contains(sourceOf(name)?.domain ?? domainOf(value), value),
+        prefers: (name) => sourceOf(name)?.live === 'state',
+      })
+    : undefined;
+  const changes = values && [...values].map(([name, value]) => changeTo(name, sourceOf(name), value));
+  const have = someOf(named);
+  return no(
+    'constraint',
+    where,
+    `With ${have} a rule of the destination is broken: ${short(rule.text, RULE)}`,
+    {
+      parameter: changes?.[0]?.parameter,
+      have,
+      want: rule.text,
+      changes,
+    },
+  );
 }
 
+/** Characters of a rule in a sentence. */
+const RULE = 200;
+
 export function constraintBeyond(rule: Constraint, where: Where): Reason {
-  const message = `The destination has a rule that goes beyond what can be evaluated: ${rule.text}`;
+  const message = `The destination has a rule that goes beyond what can be evaluated: ${short(rule.text, RULE)}`;
   return unproven('constraint-beyond', where, message, { want: rule.text });
 }
 
@@ -165,7 +175,7 @@ export function profileDiffers(
 
 /** No version in common, and no parameters to compare. */
 export function versionMissing(version: string | undefined, model: Model, where: Where): Reason {
-  const want = [...new Set([...model.versions, ...model.profiles.keys()])].join(', ') || 'no version';
+  const want = someOf(new Set([...model.versions, ...model.profiles.keys()]), 'no version');
   const message =
     version === undefined
       ? `The list names no version, and the destination tells its devices apart by versions: ${want}`

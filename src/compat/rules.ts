@@ -34,35 +34,43 @@ export function namesIn({ boxes }: Constraint): string[] {
   return boxes === 'beyond' ? [] : [...new Set(boxes.flatMap((box) => [...box.keys()]))].sort(compareBytes);
 }
 
+/** What a change of values may be. */
+export interface Wishes {
+  /** Whether the source can have this value. */
+  takes(parameter: Parameter, value: Value): boolean;
+  /** Whether the parameter is an easy one to change. */
+  prefers(name: string): boolean;
+}
+
+/** How many ways to keep a rule are tried against all other rules. */
+const TRIED = 8;
+
 /**
- * The least that would have to change for `broken` to hold, so that all other rules of `model` hold as well: values by
- * name. Fewer parameters come first, then those that `prefers` likes, then those that stay in effect, then what a rule
- * demands before what it starts from. Undefined where no change of one box's parameters is enough.
+ * The least that would have to change for `broken` to hold, without breaking another rule of `model`: values by name.
+ * Fewer parameters come first, then those that are preferred, then those that stay in effect, then what a rule demands
+ * before what it starts from. Undefined where no change of one box's parameters is enough, or none of the least is.
  */
 export function leastChange(
   broken: Constraint,
   model: Model,
   valueFor: ValueOf,
-  takes: (parameter: Parameter, value: Value) => boolean,
-  prefers: (name: string) => boolean,
+  wishes: Wishes,
 ): ReadonlyMap<string, Value> | undefined {
-  let best: { values: ReadonlyMap<string, Value>; cost: number } | undefined;
-  for (const box of broken.boxes === 'beyond' ? [] : broken.boxes) {
-    const values = moveInto(box, model, valueFor, takes);
-    if (values === undefined) continue;
-    const cost = costOf(values, model, prefers);
-    if (best !== undefined && best.cost < cost) continue;
+  const boxes = broken.boxes === 'beyond' ? [] : broken.boxes.toReversed();
+  const moves = boxes
+    .flatMap((box) => moveInto(box, model, valueFor, wishes) ?? [])
+    .sort((a, b) => costOf(a, model, wishes) - costOf(b, model, wishes));
+  return moves.slice(0, TRIED).find((values) => {
     const after: ValueOf = (name) => values.get(name) ?? valueFor(name);
-    if (model.constraints.every((rule) => holds(rule, after) !== 'no')) best = { values, cost };
-  }
-  return best?.values;
+    return model.constraints.every((rule) => holds(rule, after) !== 'no' || holds(rule, valueFor) === 'no');
+  });
 }
 
 function moveInto(
   box: Box,
   { parameters }: Model,
   valueFor: ValueOf,
-  takes: (parameter: Parameter, value: Value) => boolean,
+  wishes: Wishes,
 ): Map<string, Value> | undefined {
   const values = new Map<string, Value>();
   for (const [name, domain] of box) {
@@ -70,19 +78,15 @@ function moveInto(
     if (value === undefined || parameter === undefined) return undefined;
     if (contains(domain, value)) continue;
     const moved = nearest(intersect(domain, parameter.domain), value);
-    if (moved === undefined || !takes(parameter, moved)) return undefined;
+    if (moved === undefined || !wishes.takes(parameter, moved)) return undefined;
     values.set(name, moved);
   }
   return values;
 }
 
-function costOf(
-  values: ReadonlyMap<string, Value>,
-  model: Model,
-  prefers: (name: string) => boolean,
-): number {
+function costOf(values: ReadonlyMap<string, Value>, { parameters }: Model, wishes: Wishes): number {
   let cost = 0;
   for (const [name, value] of values)
-    cost += 4 + (prefers(name) ? 0 : 2) + (value === model.parameters.get(name)?.off ? 1 : 0);
+    cost += 4 + (wishes.prefers(name) ? 0 : 2) + (value === parameters.get(name)?.off ? 1 : 0);
   return cost;
 }
