@@ -22,7 +22,7 @@ const FORMS = ['text', 'list', 'argv'] as const;
 interface ChooseFlags extends OutputFlags {
   readonly among?: string;
   readonly model?: string;
-  readonly label: readonly string[];
+  readonly label?: readonly string[];
   readonly atLeast?: number;
   readonly as: (typeof FORMS)[number];
 }
@@ -84,7 +84,7 @@ export function addChooseCommand(compat: Command, own: readonly string[]): void 
     )
     .option('--among <inventory>', INVENTORY)
     .option('--model <string>', 'the device model; may be left out where there is one')
-    .option('--label <label>', 'only members with this label; may be repeated', gather, [])
+    .option('--label <label>', 'only members with this label; may be repeated', gather)
     .option('--at-least <number>', 'yes when so many can take it; all by default', parseCount)
     .addOption(
       new Option('--as <form>', 'print the verdict, the list alone, or the arguments one a line')

@@ -10,7 +10,7 @@ import { count, type Show, table } from './table.ts';
 
 interface FindFlags extends OutputFlags, SourceFlags {
   readonly among?: string;
-  readonly label: readonly string[];
+  readonly label?: readonly string[];
 }
 
 export interface CandidateDocument {
@@ -44,7 +44,7 @@ export function addFindCommand(compat: Command, own: readonly string[]): void {
     );
   addSourceOptions(command)
     .option('--among <inventory>', INVENTORY)
-    .option('--label <label>', 'only members with this label; may be repeated', gather, []);
+    .option('--label <label>', 'only members with this label; may be repeated', gather);
   addOutputOptions(command).action((flags: FindFlags) =>
     answer<FindDocument>(command, own, flags, {
       run: async (asking) => {

@@ -56,8 +56,8 @@ export function addNewerCommand(compat: Command, own: readonly string[]): void {
     answer<NewerDocument>(command, own, flags, {
       run: async (asking) => {
         const [one, other] = [
-          await readSource(command, { from: a, param: [] }, asking),
-          await readSource(command, { from: b, param: [] }, asking),
+          await readSource(command, { from: a }, asking),
+          await readSource(command, { from: b }, asking),
         ];
         const { members, unreadable } = await readMembers(
           needed(command, '--among <inventory>', flags.among),

@@ -7,7 +7,7 @@ export interface SourceFlags {
   readonly from?: string;
   readonly model?: string;
   readonly version?: string;
-  readonly param: readonly string[];
+  readonly param?: readonly string[];
 }
 
 /** What is to move: its list, and its model where the source documents it. */
@@ -30,7 +30,7 @@ export function addValueOptions(command: Command, model: string): Command {
   return command
     .option('--model <string>', model)
     .option('--version <name>', 'its version or profile')
-    .option('--param <name=value>', 'one of its parameters; may be repeated', gather, []);
+    .option('--param <name=value>', 'one of its parameters; may be repeated', gather);
 }
 
 /** Another value of an option that may be repeated. */
@@ -40,7 +40,7 @@ export function gather(value: string, values: readonly string[] = []): string[] 
 
 /** What the options say is to move. Ends the program with a message where they do not say it. */
 export async function readSource(command: Command, flags: SourceFlags, asking: Asking): Promise<Source> {
-  const { from, model, version, param } = flags;
+  const { from, model, version, param = [] } = flags;
   if (from !== undefined) {
     const list = await readListFile(from);
     if (list === undefined) return sourceAt(command, await readWhere(from, asking), flags);
@@ -62,7 +62,7 @@ export function sourceAt(command: Command, found: Found, flags: Omit<SourceFlags
     refuseValues(command, flags, where);
     return { list, model: info.models.get(list.model), where };
   }
-  const { model, version, param } = flags;
+  const { model, version, param = [] } = flags;
   const words = [
     ...(model === undefined ? [] : [`--migration-model=${model}`]),
     ...(version === undefined ? [] : [`--migration-version=${version}`]),
@@ -78,7 +78,7 @@ function refuseValues(
   { model, version, param }: Omit<SourceFlags, 'from'>,
   where: string,
 ): void {
-  if (model !== undefined || version !== undefined || param.length > 0)
+  if (model !== undefined || version !== undefined || param !== undefined)
     command.error(
       `error: ${where} says itself what is in effect; '--model', '--version' and '--param' are for new devices`,
     );

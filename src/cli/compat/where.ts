@@ -5,7 +5,7 @@ import { type Discovered, discover } from '../../discover/index.ts';
 
 /** What an argument that names an implementation may be. */
 export const WHERE =
-  'a migration info document, a program, the control socket of a running device, a device in sysfs, or - for stdin';
+  'a migration info document, a program (its own arguments come last, after --), the control socket of a running device, a device in sysfs, or - for stdin';
 
 /** What was found at such a place. */
 export type Found = Discovered;
