@@ -103,8 +103,7 @@ test('10: two meanings of absence', () => {
 
 test('11: a rule is broken; the nearest value that keeps it is offered', () => {
   const rule = implies({ rss: [true] }, { q: [8, 16] });
-  const ruled = nic({ ...PARAMS, rss: { ...PARAMS.rss, init_value: false } }, [rule]);
-  const verdict = check(list('q=4', 'rss=on'), ruled);
+  const verdict = check(list('q=4', 'rss=on'), nic(PARAMS, [rule]));
   assert.deepEqual(codes(verdict), ['no', 'constraint q']);
   assert.deepEqual(verdict.reasons[0]?.changes, [{ parameter: 'q', value: '8', live: false }]);
 });

@@ -171,6 +171,25 @@ test('a rule that cannot be evaluated proves nothing', () => {
   assert.deepEqual(said(verdict), ['unproven', 'constraint-beyond']);
 });
 
+test('each broken rule is a reason; a remedy for one breaks no other', () => {
+  const wide = { ...Q, allowed_values: ['0-63'], off_value: 0 };
+  const rules = [
+    implies({ rss: [true] }, { q: ['8-63'] }),
+    { any: [{ q: ['0-9'] }, { rss: [false] }] },
+    ...Array.from({ length: 20 }, (_, i) => ({ any: [{ q: [i + 20] }, { tso: [true] }] })),
+  ];
+  const destination = info({ params: { q: wide, rss: RSS, tso: RSS }, 'x-constraints': rules });
+  const first = check(list(undefined, 'q=4', 'rss=on', 'tso=on'), destination);
+  assert.deepEqual(said(first), ['no', 'constraint q']);
+  assert.deepEqual(first.reasons[0]?.changes, [{ parameter: 'q', value: '8', live: false }]);
+  const second = check(list(undefined, 'q=12', 'rss=on', 'tso=on'), destination);
+  assert.deepEqual(second.reasons[0]?.changes, [{ parameter: 'q', value: '9', live: false }]);
+  const all = check(list(undefined, 'q=4', 'rss=on'), destination);
+  assert.equal(all.reasons.length, 21);
+  // Looking for them takes time: what a hostile document can have looked for is bounded
+  assert.equal(all.reasons.filter(({ remedy }) => remedy !== undefined).length, 4);
+});
+
 test('a source of another model is refused', () => {
   const source = info({ versions: ['1'] }, {}).models.get(NIC);
   assert.throws(
