@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { formatList, type MigrationList } from './list.ts';
-
 import { compareBytes } from './value.ts';
 import type { Reason } from './verdict.ts';
 
@@ -16,7 +15,8 @@ export function listDigest(list: MigrationList): string {
 
 /**
  * What speaks against loading the state of a device with the list `theirs` into one with the list `ours`: each parameter
- * that differs. Nothing where both say the same, by whichever of version and parameters.
+ * that differs. Nothing where both say the same, by whichever of version and parameters. A parameter that only one of
+ * the two implementations can switch off may be in one list alone and mean the same: `check` of `theirs` says that.
  */
 export function compareActive(
   theirs: MigrationList,
