@@ -65,9 +65,13 @@ export interface SideFacts {
   readonly backEnds: readonly BackEnd[];
 }
 
-/** Both sides, and how the stream would go. */
-export interface Facts {
+/** One side alone: what can be told before there is a destination. */
+export interface SourceFacts {
   readonly source: SideFacts;
+}
+
+/** Both sides, and how the stream would go. */
+export interface Facts extends SourceFacts {
   readonly destination: SideFacts;
   /** Whether both monitors are unix sockets, that is both QEMUs are taken to be on this host. */
   readonly local: boolean;

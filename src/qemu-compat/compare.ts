@@ -1,4 +1,5 @@
 import { answerOf } from '../compat/index.ts';
+import { compareBroken } from './broken.ts';
 import type { CompareQemusOptions, MachineComparison, QemuComparison } from './comparison.ts';
 import { compareCpus } from './cpus.ts';
 import { formatQemuVersion, type MachineType, type QemuDescription } from './description.ts';
@@ -32,6 +33,7 @@ export function compareQemus(
   const { wanted, common } = compareMachines(gatherer, options);
   if (source.target === destination.target) {
     compareDevices(gatherer, common);
+    compareBroken(gatherer, common);
     compareCpus(gatherer, common);
     compareProperties(gatherer, common);
     compareQueues(gatherer, common);

@@ -24,4 +24,6 @@ export {
 export { endOfLife, formatRelease, type Release } from './end-of-life.ts';
 export { QemuCompatError, type QemuCompatErrorCode } from './errors.ts';
 export { QEMU_COMPAT_LIMITS, type QemuCompatLimits } from './limits.ts';
+export { programAt, programOf } from './program.ts';
 export { QEMU_CODES, type QemuCode, type QemuReason } from './reason.ts';
+export { gatherUse } from './use.ts';

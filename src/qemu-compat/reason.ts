@@ -17,6 +17,8 @@ export const QEMU_CODES = [
   'compat-unknown',
   /** no: the destination has no such device type. */
   'device-missing',
+  /** no: QEMU saves the state of such a device, and cannot load it, in any version that is known. */
+  'device-broken',
   /** no: a property that this device was given is not known at the destination. */
   'property-missing',
   /** unproven: devices that are not given this property have another value at the destination. */

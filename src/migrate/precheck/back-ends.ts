@@ -1,4 +1,4 @@
-import type { BackEnd, Facts, SideFacts } from '../facts.ts';
+import type { BackEnd, Facts, SideFacts, SourceFacts } from '../facts.ts';
 import { type Finding, ok, refuse, warn } from './finding.ts';
 
 const ID = 'back-ends';
@@ -7,11 +7,19 @@ const NEEDED = ['LOG_SHMFD', 'DEVICE_STATE'];
 
 /** What Ferry's own back ends have negotiated. Others are left to QEMU, which names what they lack as blockers. */
 export function checkBackEnds({ source, destination }: Facts): Finding[] {
-  const findings = [
+  return orNamed(source, [
     ...lacking(source, 'source'),
     ...lacking(destination, 'destination'),
     ...pairs(source, destination),
-  ];
+  ]);
+}
+
+/** What those of the source have negotiated. */
+export function checkSourceBackEnds({ source }: SourceFacts): Finding[] {
+  return orNamed(source, lacking(source, 'source'));
+}
+
+function orNamed(source: SideFacts, findings: Finding[]): Finding[] {
   if (findings.length > 0) return findings;
   const names = source.backEnds.map(
     ({ chardev, status }) => `${chardev} (${status.device} ${status.version})`,

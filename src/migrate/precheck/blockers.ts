@@ -1,4 +1,4 @@
-import type { Facts, SideFacts } from '../facts.ts';
+import type { Facts, SideFacts, SourceFacts } from '../facts.ts';
 import { type Finding, ok, refuse } from './finding.ts';
 
 const ID = 'blockers';
@@ -8,6 +8,12 @@ const EXPECTED = 'no reason against a migration';
 export function checkBlockers({ source, destination }: Facts): Finding[] {
   const reasons = [...blockers(source, 'source'), ...blockers(destination, 'destination')];
   return reasons.length > 0 ? reasons : [ok(ID, 'QEMU names none on either side', EXPECTED)];
+}
+
+/** What the source has against a migration to anywhere. */
+export function checkSourceBlockers({ source }: SourceFacts): Finding[] {
+  const reasons = blockers(source, 'source');
+  return reasons.length > 0 ? reasons : [ok(ID, 'QEMU names none', EXPECTED)];
 }
 
 function blockers({ migration }: SideFacts, role: string): Finding[] {

@@ -1,4 +1,4 @@
-import type { Facts, SideFacts } from '../facts.ts';
+import type { Facts, SideFacts, SourceFacts } from '../facts.ts';
 import { type Finding, ok, refuse } from './finding.ts';
 
 const ID = 'capabilities';
@@ -23,17 +23,29 @@ const EXCLUDED = ['x-colo', 'background-snapshot'];
 
 /** Migration capabilities and parameters that are there, and those that somebody has set before. */
 export function checkCapabilities({ source, destination }: Facts): Finding[] {
-  const findings = [
+  return orFine([
     ...missing(source, SOURCE_CAPABILITIES, 'source'),
     ...missing(destination, DESTINATION_CAPABILITIES, 'destination'),
     ...SHAPING.flatMap((name) => differing(name, source, destination)),
-    ...EXCLUDED.filter((name) => source.capabilities.get(name) === true).map((name) =>
-      refuse(ID, `${name} is on at the source`, EXPECTED, `Switch ${name} off with migrate-set-capabilities`),
-    ),
+    ...excluded(source),
     ...mode(source),
     ...compression(source, destination),
-  ];
+  ]);
+}
+
+/** What the source has set before, and what it lacks for any move. */
+export function checkSourceCapabilities({ source }: SourceFacts): Finding[] {
+  return orFine([...missing(source, SOURCE_CAPABILITIES, 'source'), ...excluded(source), ...mode(source)]);
+}
+
+function orFine(findings: Finding[]): Finding[] {
   return findings.length > 0 ? findings : [ok(ID, SOURCE_CAPABILITIES.join(', '), EXPECTED)];
+}
+
+function excluded(source: SideFacts): Finding[] {
+  return EXCLUDED.filter((name) => source.capabilities.get(name) === true).map((name) =>
+    refuse(ID, `${name} is on at the source`, EXPECTED, `Switch ${name} off with migrate-set-capabilities`),
+  );
 }
 
 function missing(side: SideFacts, names: readonly string[], role: string): Finding[] {

@@ -1,4 +1,4 @@
-import type { Facts, SideFacts } from '../facts.ts';
+import type { SideFacts, SourceFacts } from '../facts.ts';
 import { type Finding, ok, refuse, warn } from './finding.ts';
 
 const ID = 'guest';
@@ -16,7 +16,7 @@ export function isLive(side: SideFacts): boolean {
 }
 
 /** The guest's state at the source, and that no migration is going on there. */
-export function checkGuest({ source }: Facts): Finding[] {
+export function checkGuest({ source }: SourceFacts): Finding[] {
   const { status } = source.status;
   const migration = source.migration.status ?? 'none';
   if (!['none', 'completed', 'failed', 'cancelled'].includes(migration))

@@ -1,4 +1,4 @@
-import type { Facts } from '../facts.ts';
+import type { SourceFacts } from '../facts.ts';
 import { type Finding, ok, refuse } from './finding.ts';
 
 const ID = 'silent-loss';
@@ -13,7 +13,7 @@ const LOSSES: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** Devices known to lose their state while QEMU calls the migration a success. */
-export function checkSilentLoss({ source }: Facts): Finding[] {
+export function checkSilentLoss({ source }: SourceFacts): Finding[] {
   const findings = source.peripherals.flatMap(({ name, type }) => {
     const reason = LOSSES.get(type);
     if (reason === undefined) return [];
