@@ -37,27 +37,31 @@ export function compareDumps(
       ...(options.where !== undefined && { where: options.where }),
     });
   }
+  const newNames = onlyIn(destination, source);
   for (const device of source.devices.values()) {
     if (only !== undefined && !only.has(device.name)) continue;
     const there = destination.devices.get(device.name);
-    if (there === undefined) deviceIsMissing(device, source, destination, findings);
+    if (there === undefined) deviceIsMissing(device, newNames, findings);
     else compareDevices(device, there, findings);
   }
   return [...reasons, ...findings.reasons];
 }
 
+/** The devices of `dump` that `other` does not know, by what their state is called in the stream. */
+function onlyIn(dump: VmstateDump, other: VmstateDump): ReadonlyMap<string, readonly VmstateDevice[]> {
+  const devices = [...dump.devices.values()].filter(({ name }) => !other.devices.has(name));
+  return Map.groupBy(devices, (device) => placeOf(device).description);
+}
+
 function deviceIsMissing(
   device: VmstateDevice,
-  source: VmstateDump,
-  destination: VmstateDump,
+  newNames: ReadonlyMap<string, readonly VmstateDevice[]>,
   findings: Findings,
 ): void {
   const place = placeOf(device);
-  const renamed = [...destination.devices.values()].filter(
-    (other) => !source.devices.has(other.name) && hasSameState(device, other),
-  );
+  const renamed = newNames.get(place.description) ?? [];
   const [only] = renamed;
-  if (only !== undefined && renamed.length === 1) {
+  if (only !== undefined && renamed.length === 1 && hasSameState(device, only)) {
     findings.add(place, {
       code: 'device-renamed',
       answer: 'unproven',
@@ -78,7 +82,7 @@ function deviceIsMissing(
 }
 
 function hasSameState(device: VmstateDevice, other: VmstateDevice): boolean {
-  if (!device.description?.fields || device.description.name !== other.description?.name) return false;
+  if (device.description?.fields === undefined) return false;
   const findings = new Findings(undefined);
   compareDevices(device, other, findings);
   return findings.reasons.length === 0;

@@ -187,7 +187,10 @@ function shown(value: unknown): string {
   return JSON.stringify(value).slice(0, 80);
 }
 
-function pointer({ above, key }: Place): string {
-  const token = String(key).replaceAll('~', '~0').replaceAll('/', '~1');
-  return above === undefined ? '' : `${pointer(above)}/${token}`;
+/** The place as a JSON pointer; the whole is `dump`. */
+function pointer(place: Place): string {
+  const tokens: string[] = [];
+  for (let at = place; at.above !== undefined; at = at.above)
+    tokens.unshift(`/${String(at.key).replaceAll('~', '~0').replaceAll('/', '~1')}`);
+  return tokens.join('') || 'dump';
 }

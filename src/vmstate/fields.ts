@@ -25,7 +25,7 @@ export function compareFields(
   let [i, j] = [0, 0];
   while (i < source.length || j < destination.length) {
     const [have, want] = [source[i], destination[j]];
-    if (have && want && have.name === want.name && !isPadding(have)) {
+    if (have && want && have.name === want.name && !isPadding(have) && !isPadding(want)) {
       comparePair(have, want, place, inside);
       [i, j] = [i + 1, j + 1];
       continue;
@@ -59,7 +59,9 @@ function nextPair(
   let best: [number, number] = [source.length, ends];
   let distance = Number.POSITIVE_INFINITY;
   for (let a = i; a < source.length && a - i < distance; a++) {
-    const b = places.get(source[a]?.name ?? '')?.find((place) => place >= j);
+    const field = source[a];
+    if (field === undefined || isPadding(field)) continue;
+    const b = places.get(field.name)?.find((place) => place >= j);
     if (b === undefined || a - i + b - j >= distance) continue;
     best = [a, b];
     distance = a - i + b - j;

@@ -1,5 +1,5 @@
 /** Fields of two descriptions that lie at one place of the stream and share no name there. */
-import { bytesOf, type Field, isPadding } from './dump.ts';
+import { type Field, isPadding } from './dump.ts';
 import type { Inside } from './fields.ts';
 import { opened, sameLayout, wireBytes } from './layout.ts';
 import { type Place, WHEN_NEEDED } from './reason.ts';
@@ -84,13 +84,17 @@ class Gap {
     const structures = inner !== undefined && other !== undefined && (have.count ?? 1) === (want.count ?? 1);
     const sameStructure = structures && inner.name === other.name;
     if (!sameStructure && !(sameLayout(have, want) && !isPadding(have))) return false;
+    const unknown = !sameStructure && wireBytes(have) === 0;
     this.#inside.findings.add(this.#place, {
       code: 'field-renamed',
-      answer: 'yes',
+      answer: unknown ? 'unproven' : 'yes',
       field: have.name,
       have: have.name,
       want: want.name,
-      message: `${have.name} is called ${want.name} at the destination, and is the same bytes`,
+      message: unknown
+        ? `${have.name} is called ${want.name} at the destination; lengths of both are only known at run time`
+        : `${have.name} is called ${want.name} at the destination, and is the same bytes`,
+      ...(unknown && { remedy: 'Rehearse the move: the two may not be the same' }),
     });
     if (structures) {
       const path = `${this.#place.path}/${have.name}`;
@@ -103,13 +107,14 @@ class Gap {
 
   /** Padding at one side takes the place of as many bytes at the other. */
   #padded(have: Field, want: Field): boolean {
-    if (isPadding(have) && isPadding(want) && bytesOf(have) === bytesOf(want)) {
+    if (isPadding(have) && isPadding(want) && sameLayout(have, want)) {
       this.#i++;
       this.#j++;
       return true;
     }
-    const [i, j] = [this.#i, this.#j];
     if (!isPadding(have) && !isPadding(want)) return false;
+    if (have.conditional || want.conditional) return false;
+    const [i, j] = [this.#i, this.#j];
     const ends = this.#sameBytes(i, j);
     if (ends === undefined) return false;
     for (const field of this.#source.slice(i, ends.i)) if (!isPadding(field)) this.#ignored(field);

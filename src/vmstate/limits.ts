@@ -1,16 +1,16 @@
 /** Bounds of one dump. Each can be set by who decodes it. */
 export interface VmstateLimits {
-  /** Bytes of the text; those of QEMU 11.1 for x86-64 have 911 517. */
+  /** Bytes of the text; QEMU 11.1 for x86-64 writes some 911 500. */
   readonly text: number;
-  /** Objects and lists in the text; QEMU 11.1 writes 6953. */
+  /** Objects and lists in the text; QEMU 11.1 for x86-64 writes 6589. */
   readonly containers: number;
   /** Objects and lists within one another; a description within a description takes three. */
   readonly depth: number;
   /** Devices of a dump; QEMU 11.1 for x86-64 has 236. */
   readonly devices: number;
-  /** Fields or subsections of one description; the longest of QEMU 11.1 has 70. */
+  /** Fields or subsections of one description; the longest of QEMU 11.1 for x86-64 has 70. */
   readonly list: number;
-  /** Fields of all descriptions; QEMU 11.1 has 4607. */
+  /** Fields of all descriptions; QEMU 11.1 for x86-64 has 4607. */
   readonly fields: number;
   /** Characters of a name. */
   readonly name: number;

@@ -44,7 +44,9 @@ export function duplicateIn(text: string): VmstateError {
     onObjectProperty: (name, offset, _length, line, _column, path) => {
       const seen = names.at(-1);
       if (seen?.has(name) && found === undefined) {
-        const place = ['', ...path(), name].join('/');
+        const place = ['', ...path(), name]
+          .map((token) => String(token).replaceAll('~', '~0').replaceAll('/', '~1'))
+          .join('/');
         found = new VmstateError(
           'ERR_VMSTATE_DUPLICATE',
           place,
@@ -55,7 +57,7 @@ export function duplicateIn(text: string): VmstateError {
       seen?.add(name);
     },
   });
-  return found ?? new VmstateError('ERR_VMSTATE_DUPLICATE', '/', 'has a member twice');
+  return found ?? new VmstateError('ERR_VMSTATE_DUPLICATE', 'dump', 'has a member twice');
 }
 
 const [QUOTE, BACKSLASH, COLON] = [0x22, 0x5c, 0x3a];
