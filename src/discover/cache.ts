@@ -30,10 +30,18 @@ const BESIDE_TEXT = 4096;
  */
 export class DocumentCache {
   readonly folder: string;
+  readonly #log: (message: string) => void;
 
-  /** `folder` is made when the first document is kept; below Ferry's own cache folder if not given. */
-  constructor(folder: string = join(cacheFolder(), 'documents')) {
+  /**
+   * `folder` is made when the first document is kept; below Ferry's own cache folder if not given. `log` hears of
+   * documents that could not be kept: they are as good as others.
+   */
+  constructor(
+    folder: string = join(cacheFolder(), 'documents'),
+    log: (message: string) => void = () => undefined,
+  ) {
     this.folder = folder;
+    this.#log = log;
   }
 
   /** The document of a program, as kept where nothing has changed. Throws what `fromProgram` throws. */
@@ -45,7 +53,11 @@ export class DocumentCache {
     if (kept !== undefined && kept.key === key && options.fresh !== true)
       return { where: wordsOf(argv), from: { kind: 'program', argv }, text: kept.text, cached: true };
     const found = await fromProgram(argv, options);
-    if (kept?.key !== key || kept.text !== found.text) await this.#keep(path, key, found.text);
+    await this.#keep(path, key, found.text).catch((error) => {
+      this.#log(
+        `The document of ${found.where} could not be kept in ${this.folder}: ${asError(error).message}`,
+      );
+    });
     return { ...found, cached: false, ...(kept && { changed: kept.text !== found.text }) };
   }
 
@@ -82,14 +94,13 @@ export class DocumentCache {
 
 /** The entry at `path`; undefined where there is none that can be used. */
 async function readEntry(path: string): Promise<{ key: string; text: string } | undefined> {
-  const status = await stat(path).catch(ignoreMissing);
-  if (status === undefined || tooOld(status.mtimeMs)) return undefined;
   try {
+    if (tooOld((await stat(path)).mtimeMs)) return undefined;
     // As JSON, a character takes up to six bytes
     const text = await readText(path, 6 * MAX_DOCUMENT_BYTES + BESIDE_TEXT, { follow: false });
     return ENTRY.parse(JSON.parse(text));
   } catch {
-    // It is written anew
+    // None, or one that is written anew
     return undefined;
   }
 }
