@@ -1,10 +1,41 @@
 /** What people read of two QEMUs. */
 import { ANSWERS, type Answer } from '../../compat/index.ts';
+import type { Finding, MovePreview } from '../../migrate/index.ts';
 import type { MachineComparison, QemuComparison, QemuReason } from '../../qemu-compat/index.ts';
+import { formatFinding } from '../live-view.ts';
 import { headline, mark, reasonMark } from './answer.ts';
 import { count, firstOf, more, named, type Show } from './table.ts';
 
-export type QemuDocument = QemuComparison;
+/** A VM that runs, and what stands in the way of moving it whatever the destination. */
+export interface VmDocument {
+  readonly monitor: string;
+  readonly name: string | null;
+  readonly uuid: string;
+  readonly machine: string;
+  /** QOM types of its CPUs and of its devices. */
+  readonly cpus: readonly string[];
+  readonly devices: readonly string[];
+  readonly findings: readonly Finding[];
+}
+
+export interface QemuDocument extends QemuComparison {
+  /** Null: all VMs were looked at. */
+  readonly vm: VmDocument | null;
+}
+
+export function vmDocument({ monitor, name, uuid, use, findings }: MovePreview): VmDocument {
+  const types = (all: Iterable<string>) => [...new Set(all)].sort();
+  const devices = types(use.devices.map(({ type }) => type));
+  return {
+    monitor,
+    name: name ?? null,
+    uuid,
+    machine: use.machine,
+    cpus: types(use.cpus),
+    devices,
+    findings,
+  };
+}
 
 /** Kinds of reasons in a section, and names in a line, unless all are asked for. */
 const MOST_KINDS = 10;
@@ -20,31 +51,27 @@ const NOTES: ReadonlySet<string> = new Set([
 
 /** The verdict, the machine types by their answers, what counts for them, and what only some VMs have. */
 export function renderQemu(document: QemuDocument, show: Show): string {
-  const { answer: said, source, destination, machines, reasons } = document;
-  const able = machines.filter((one) => one.answer === 'yes').length;
-  const [only] = machines;
-  const what =
-    machines.length === 1 && only !== undefined
-      ? `VMs of ${only.machine} ${MOVE[said]}`
-      : `${able} of ${count(machines.length, 'machine type')} can move`;
+  const { answer: said, source, destination, machines, reasons, vm } = document;
   const shown = reasons.filter(({ answer, code }) => show.all || answer !== 'yes' || NOTES.has(code));
+  const counting = shown.filter(({ ifUsed }) => !ifUsed);
+  const other = shown.filter(({ ifUsed, answer }) => ifUsed && (show.all || answer !== 'yes'));
+  const several = machines.length > 1;
   const lines = [
-    headline(said, `${what} from QEMU ${source.version} to QEMU ${destination.version}`),
+    headline(said, `${whatMoves(document)} from QEMU ${source.version} to QEMU ${destination.version}`),
+    ...(vm?.findings ?? []).filter(({ verdict }) => show.all || verdict !== 'ok').map(formatFinding),
     ...machineLines(machines, show),
-    ...section(
-      'What counts for them:',
-      shown.filter(({ ifUsed }) => !ifUsed),
-      machines.length > 1,
-      show,
-    ),
-    ...section(
-      'What counts only for VMs with such a device or CPU:',
-      shown.filter(({ ifUsed, answer }) => ifUsed && (show.all || answer !== 'yes')),
-      machines.length > 1,
-      show,
-    ),
+    ...section(several ? 'What counts for them:' : '', counting, several, show),
+    ...section('What counts only for VMs with such a device or CPU:', other, several, show),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+function whatMoves({ answer: said, machines, vm }: QemuDocument): string {
+  const [only] = machines;
+  if (vm !== null) return `${vm.name ?? `The VM of ${vm.monitor}`} (${vm.machine}) ${MOVE[said]}`;
+  if (machines.length === 1 && only !== undefined) return `VMs of ${only.machine} ${MOVE[said]}`;
+  const able = machines.filter((one) => one.answer === 'yes').length;
+  return `${able} of ${count(machines.length, 'machine type')} can move`;
 }
 
 const MOVE: Readonly<Record<Answer, string>> = {
@@ -79,7 +106,11 @@ function section(title: string, reasons: readonly QemuReason[], several: boolean
     ? reasons.map((reason) => [reason])
     : [...Map.groupBy(reasons, ({ code, answer }) => `${answer} ${code}`).values()];
   const { shown, left } = firstOf(kinds, MOST_KINDS, show);
-  return ['', title, ...shown.map((kind) => kindLine(kind, several)), ...more(left)];
+  return [
+    ...(title === '' ? [] : ['', title]),
+    ...shown.map((kind) => kindLine(kind, several)),
+    ...more(left),
+  ];
 }
 
 /** The first reason of a kind in its own words, the others by what they are about. */

@@ -1,5 +1,7 @@
 /** The documents of `--json` as docs/json.md has them. A member that is not there, or that nobody wrote down, is an error. */
 import { z } from 'zod';
+import { QEMU_CODES } from '../../../src/qemu-compat/index.ts';
+import { VMSTATE_CODES } from '../../../src/vmstate/index.ts';
 
 const answer = z.enum(['yes', 'no', 'unproven']);
 const values = z.record(z.string(), z.string());
@@ -68,6 +70,8 @@ const parameter = z.strictObject({
   prefer: z.enum(['max', 'min']).nullable(),
   live: z.literal('state').nullable(),
 });
+
+const qemu = z.strictObject({ path: z.string(), version: z.string(), package: z.string() });
 
 const side = z.strictObject({
   where: z.string(),
@@ -214,6 +218,39 @@ export const SHAPES = {
     value: z.string(),
     list,
     refusal: error.nullable(),
+  }),
+  qemu: printed('qemu', {
+    answer,
+    source: qemu,
+    destination: qemu,
+    machines: z.array(z.strictObject({ machine: z.string(), answer })),
+    reasons: z.array(
+      reason.extend({
+        code: z.enum([...QEMU_CODES, ...VMSTATE_CODES.map((code) => `vmstate-${code}` as const)]),
+        device: z.string().optional(),
+        ifUsed: z.boolean(),
+        machines: texts,
+      }),
+    ),
+    vm: z
+      .strictObject({
+        monitor: z.string(),
+        name: z.string().nullable(),
+        uuid: z.string(),
+        machine: z.string(),
+        cpus: texts,
+        devices: texts,
+        findings: z.array(
+          z.strictObject({
+            id: z.string(),
+            verdict: z.enum(['ok', 'warn', 'refuse']),
+            found: z.string(),
+            expected: z.string(),
+            remedy: z.string().optional(),
+          }),
+        ),
+      })
+      .nullable(),
   }),
 } as const;
 
