@@ -50,7 +50,12 @@ export const BLK_OFFER: Model = defineModel(BLK_MODEL, [
     domain: oneOfNumbers(BLOCK_SIZES),
     description: 'Bytes of the smallest unit that the guest can address',
   }),
-  defineParameter('read-only', { init: false, off: false, description: 'The guest cannot write' }),
+  defineParameter('read-only', {
+    init: false,
+    off: false,
+    domain: EITHER,
+    description: 'The guest cannot write',
+  }),
   defineParameter('discard', {
     init: true,
     off: false,

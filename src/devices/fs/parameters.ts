@@ -45,6 +45,7 @@ const PARAMETERS: readonly Parameter[] = [
   defineParameter('read-only', {
     init: false,
     off: false,
+    domain: EITHER,
     description: 'The guest can change nothing (directory)',
   }),
   defineParameter('request-queues', {
@@ -55,6 +56,7 @@ const PARAMETERS: readonly Parameter[] = [
   defineParameter('config-space', {
     init: false,
     off: false,
+    domain: EITHER,
     description: 'There is a configuration space with the tag, for front ends that have none of their own',
   }),
   defineParameter('locks', {
@@ -70,7 +72,7 @@ const PARAMETERS: readonly Parameter[] = [
       'Minor version of FUSE 7: the latest that is spoken until there is a guest, then the one agreed on',
   }),
   ...FUSE_FEATURES.map(({ name, backing, description }) =>
-    defineParameter(name, { init: backing !== 'directory', off: false, description }),
+    defineParameter(name, { init: backing !== 'directory', off: false, domain: EITHER, description }),
   ),
 ];
 
