@@ -1,6 +1,6 @@
 /** What is wrong with a document, collected while it is read; where each finding stands is looked up once, at the end. */
 import { MAX_FINDINGS } from '../limits.ts';
-import { locate, type Path, type Position, pointerOf } from './places.ts';
+import { isLong, locate, type Path, type Position, pointerOf } from './places.ts';
 
 /** Stable names of what can be found in a migration info document. */
 export const LINT_CODES = [
@@ -90,11 +90,13 @@ export class Findings {
 
   /** Beyond `MAX_FINDINGS` errors nothing is kept, and as many warnings. */
   error(code: LintCode, path: Path, message: string, at: Found['at'] = 'value'): void {
-    if (this.#errors++ < MAX_FINDINGS) this.#found.push({ level: 'error', code, path, at, message });
+    if (this.#errors++ < MAX_FINDINGS)
+      this.#found.push({ level: 'error', code, ...placed(path, at), message });
   }
 
   warn(code: LintCode, path: Path, message: string, at: Found['at'] = 'value'): void {
-    if (this.#warnings++ < MAX_FINDINGS) this.#found.push({ level: 'warning', code, path, at, message });
+    if (this.#warnings++ < MAX_FINDINGS)
+      this.#found.push({ level: 'warning', code, ...placed(path, at), message });
   }
 
   /** All findings in the order of `text`. */
@@ -111,7 +113,14 @@ export class Findings {
   }
 }
 
-const START: Position = { line: 1, column: 1 };
+/** Where a text begins. */
+export const START: Position = { line: 1, column: 1 };
+
+/** `path` as far as its names can be shown: what has a longer one is found where that one's object is. */
+function placed(path: Path, at: Found['at']): Pick<Found, 'path' | 'at'> {
+  const shown = path.findIndex(isLong);
+  return shown < 0 ? { path, at } : { path: path.slice(0, shown), at: typeof at === 'string' ? 'value' : at };
+}
 
 /** A value of JSON, or a name, for a message, which stays short whatever is given. */
 export function show(value: unknown): string {

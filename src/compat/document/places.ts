@@ -1,5 +1,6 @@
 /** Where things stand in the text of a document. Nothing is looked up unless something is wrong. */
 import { type JSONVisitor, printParseErrorCode, visit } from 'jsonc-parser';
+import { MAX_MODEL_NAME } from '../limits.ts';
 
 /** Names of members and indices of entries, from the whole document on. */
 export type Path = readonly (string | number)[];
@@ -18,6 +19,11 @@ export interface Place {
 
 const OPTIONS = { disallowComments: true, allowTrailingComma: false };
 
+/** Whether a name is longer than any that a document can have. */
+export function isLong(key: string | number): boolean {
+  return typeof key === 'string' && key.length > MAX_MODEL_NAME;
+}
+
 /** The JSON pointer of `path` (RFC 6901). */
 export function pointerOf(path: Path): string {
   return path.map((key) => `/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
@@ -33,23 +39,29 @@ export function positionAt(text: string, offset: number): Position {
   return { line, column: offset - start + 1 };
 }
 
-/** The places of `paths` in `text`, which is JSON and not deep; by pointer. Of a member that is there twice the last one. */
+/**
+ * The places of `paths`, which have no long names, in `text`, which is JSON and not deep; by pointer. Of a member that is
+ * there twice the last one.
+ */
 export function locate(text: string, paths: readonly Path[]): Map<string, Place> {
   const wanted = new Set(paths.map(pointerOf));
   const places = new Map<string, Place>();
   const names = new Map<string, Position>();
+  const wantedAt = (keys: Path): string | undefined => {
+    const pointer = keys.some(isLong) ? undefined : pointerOf(keys);
+    return pointer !== undefined && wanted.has(pointer) ? pointer : undefined;
+  };
   const value = (line: number, column: number, path: () => Path): void => {
-    const pointer = pointerOf(path());
-    if (!wanted.has(pointer)) return;
+    const pointer = wantedAt(path());
     const position = { line: line + 1, column: column + 1 };
-    places.set(pointer, { name: names.get(pointer) ?? position, value: position });
+    if (pointer !== undefined) places.set(pointer, { name: names.get(pointer) ?? position, value: position });
   };
   visit(
     text,
     {
       onObjectProperty: (name, _offset, _length, line, column, path) => {
-        const pointer = pointerOf([...path(), name]);
-        if (wanted.has(pointer)) names.set(pointer, { line: line + 1, column: column + 1 });
+        const pointer = wantedAt([...path(), name]);
+        if (pointer !== undefined) names.set(pointer, { line: line + 1, column: column + 1 });
       },
       onObjectBegin: (_offset, _length, line, column, path) => value(line, column, path),
       onArrayBegin: (_offset, _length, line, column, path) => value(line, column, path),

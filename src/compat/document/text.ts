@@ -1,6 +1,6 @@
 /** From text to a value of JSON within limits. What is sound is read at the speed of the engine's own parser. */
 import { MAX_DEPTH, MAX_DOCUMENT, MAX_ENTRIES, MAX_FINDINGS } from '../limits.ts';
-import { type Findings, show } from './findings.ts';
+import { type Findings, START, show } from './findings.ts';
 import { findDuplicates, findSyntaxFault, positionAt } from './places.ts';
 
 /**
@@ -10,7 +10,7 @@ import { findDuplicates, findSyntaxFault, positionAt } from './places.ts';
 export function readJson(text: string, findings: Findings): unknown {
   if (text.length > MAX_DOCUMENT) {
     const message = `Found ${text.length} characters, expected at most ${MAX_DOCUMENT}`;
-    findings.error('too-long', [], message);
+    findings.error('too-long', [], message, START);
     return undefined;
   }
   const members = measure(text, findings);
