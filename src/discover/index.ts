@@ -6,6 +6,7 @@ export {
   type Descriptor,
   type Descriptors,
   type DescriptorType,
+  decodeDescriptor,
   descriptorFolders,
   findDescriptors,
   readDescriptors,

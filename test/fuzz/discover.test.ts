@@ -2,8 +2,7 @@
 import assert from 'node:assert/strict';
 import { isUtf8 } from 'node:buffer';
 import { Readable } from 'node:stream';
-import { decodeDescriptor } from '../../src/discover/descriptors.ts';
-import { readInventory } from '../../src/discover/index.ts';
+import { decodeDescriptor, readInventory } from '../../src/discover/index.ts';
 import { memberTexts } from '../../src/discover/members.ts';
 import { FerryError } from '../../src/errors.ts';
 import { type Draw, fuzz } from './target.ts';

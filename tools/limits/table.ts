@@ -64,7 +64,8 @@ function rowsOf(file: SourceFile, values: Readonly<Record<string, unknown>>): Ro
       if (!isIdentifier(name)) return [];
       const value = values[name.text];
       if (typeof value === 'number') return [{ name: name.text, value, comment: comment(file, statement) }];
-      if (typeof value !== 'object' || value === null) return [];
+      // A list is no bound
+      if (typeof value !== 'object' || value === null || Array.isArray(value)) return [];
       const shape = type && isTypeReferenceNode(type) ? type.typeName.getText(file) : '';
       return Object.entries(value).flatMap(([member, bound]) => {
         if (typeof bound !== 'number') return [];
