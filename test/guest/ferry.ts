@@ -6,6 +6,16 @@ import { ControlClient, controlPath, type StatusReport } from '../../src/control
 import { type FsDevice, type LaunchedProcess, launchProcess, waitForSocket } from '../../src/launch/index.ts';
 
 const program = fileURLToPath(new URL('../../bin/ferry', import.meta.url));
+/** The environment in which `ferry` is as old as before there was a second format of state. */
+export const OLDER: Readonly<Record<string, string>> = {
+  NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} --import=${fileURLToPath(new URL('../support/plant.ts', import.meta.url))}`,
+  FERRY_PLANT: JSON.stringify({
+    file: 'src/device/settings.ts',
+    find: 'newestStateFormat: 2',
+    replace: 'newestStateFormat: 1',
+  }),
+};
+
 const serveModule = fileURLToPath(new URL('./serve-module.ts', import.meta.url));
 
 export interface FerryOptions {
@@ -15,6 +25,10 @@ export interface FerryOptions {
   readonly memory?: string;
   /** The directory that is shared, in place of files in memory. */
   readonly directory?: string;
+  /** Migration parameters that say what it is, in place of `memory`. */
+  readonly parameters?: readonly string[];
+  /** The program as it was before there was a second format of state. */
+  readonly older?: boolean;
   /** Further arguments of `ferry serve fs`. */
   readonly further?: readonly string[];
   /** A module that makes the device, with a fault planted, in place of Ferry's own; arguments are not for it. */
@@ -40,8 +54,13 @@ export interface FerryProcess extends AsyncDisposable {
 
 /** Starts `ferry serve fs` and returns when both its sockets listen. */
 export async function launchFerry(options: FerryOptions = {}): Promise<FerryProcess> {
-  const { memory = '512M', directory, further = [], faulty, env, onLine } = options;
-  const backing = directory === undefined ? ['--memory', memory] : ['--directory', directory];
+  const { memory = '512M', directory, parameters, further = [], faulty, onLine } = options;
+  const env = { ...(options.older === true ? OLDER : {}), ...options.env };
+  const inMemory = parameters === undefined ? ['--memory', memory] : [];
+  const backing = [
+    ...(directory === undefined ? inMemory : ['--directory', directory]),
+    ...(parameters ?? []),
+  ];
   const folder = options.socket === undefined ? await mkdtemp(join(tmpdir(), 'ferry-serve-')) : undefined;
   const socket = options.socket ?? join(folder ?? '', 'fs.sock');
   const child = await launchProcess({
@@ -50,7 +69,7 @@ export async function launchFerry(options: FerryOptions = {}): Promise<FerryProc
       faulty === undefined
         ? [program, 'serve', 'fs', ...backing, '--socket-path', socket, ...further]
         : [process.execPath, '--conditions=ferry-source', serveModule, faulty.href, socket, memory],
-    ...(env !== undefined && { env }),
+    env,
     ...(onLine !== undefined && { onLine }),
   });
   const end = async () => {

@@ -1,5 +1,5 @@
 /** Virtual machines with a real guest for tests: real peers, the guest's agent, and what went wrong when it did. */
-export { type FerryOptions, type FerryProcess, launchFerry } from './ferry.ts';
+export { type FerryOptions, type FerryProcess, launchFerry, OLDER } from './ferry.ts';
 export { bootGuest, type Guest, type GuestOptions, PACKED_FS, startDestination } from './guest.ts';
 export { currentMachine, moveGuest, transferState } from './move.ts';
 export { testPeers } from './peers.ts';

@@ -4,9 +4,6 @@ export const MAX_QUEUES = 64;
 /** Entries that a queue has at most unless the device is told otherwise. */
 export const QUEUE_SIZE = 1024;
 
-/** Entries that a queue can have at most: powers of two. */
-export const QUEUE_SIZES: readonly number[] = Array.from({ length: 14 }, (_, i) => 4 << i);
-
 /** Pieces of data that the driver may put into one request: with header and status they fit a queue of 128 entries. */
 export const MAX_DATA_SEGMENTS = 126;
 

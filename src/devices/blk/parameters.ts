@@ -10,7 +10,7 @@ import {
   type Value,
 } from '../../compat/index.ts';
 import { defineModel, defineParameter } from '../../device/index.ts';
-import { MAX_QUEUES, QUEUE_SIZE, QUEUE_SIZES } from './limits.ts';
+import { MAX_QUEUES, QUEUE_SIZE } from './limits.ts';
 
 /** The device model string of Ferry's disks. */
 export const BLK_MODEL = 'ferry.internal/virtio/blk';
@@ -24,6 +24,9 @@ export type BlkBackingName = (typeof BLK_BACKINGS)[number];
 const USUAL_SIZE = 2n ** 30n;
 
 const BLOCK_SIZES = [512, 1024, 2048, 4096];
+
+/** Powers of two from 4 to 32768. */
+const QUEUE_SIZES = Array.from({ length: 14 }, (_, i) => 4 << i);
 
 const EITHER: Domain = { kind: 'bool', on: true, off: true };
 

@@ -9,6 +9,7 @@ const modules: Readonly<Record<string, string>> = {
   ballast: './ballast-device.ts',
   clumsy: './clumsy-device.ts',
   desk: './desk-device.ts',
+  fs: '../../../src/devices/fs/index.ts',
   slow: './slow-device.ts',
 };
 const module = new URL(modules[device]!, import.meta.url);

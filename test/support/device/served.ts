@@ -11,8 +11,8 @@ const PROGRAM = fileURLToPath(new URL('./serve-program.ts', import.meta.url));
 
 /** What the test's own serving program is told. */
 export interface ServedOptions {
-  /** `tally`, the example, or one of the devices beside this file. */
-  readonly device: 'tally' | 'ballast' | 'clumsy' | 'desk' | 'slow';
+  /** `tally`, the example, `fs` (with `settings.factory`), or one of the devices beside this file. */
+  readonly device: 'tally' | 'ballast' | 'clumsy' | 'desk' | 'fs' | 'slow';
   readonly options?: unknown;
   /** Settings of `serve`. */
   readonly settings?: Readonly<Record<string, unknown>>;
