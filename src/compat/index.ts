@@ -11,7 +11,7 @@ export { compareActive, listDigest } from './digest.ts';
 export { LINT_CODES, type LintCode, type LintFinding } from './document/findings.ts';
 export { formatInfo } from './document/format.ts';
 export { parseInfo, type ReadInfo, readInfo } from './document/read.ts';
-export { type InfoDocument, InfoShape, type ParameterDocument } from './document/schema.ts';
+export type { InfoDocument } from './document/schema.ts';
 export {
   type BoxDomain,
   complement,

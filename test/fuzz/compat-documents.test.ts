@@ -1,6 +1,7 @@
 /** Migration info documents from strangers: findings with a place, or a document that means the same when written again. */
 import assert from 'node:assert/strict';
-import { formatInfo, InfoShape, LINT_CODES, parseInfo, readInfo } from '../../src/compat/index.ts';
+import { InfoShape } from '../../src/compat/document/schema.ts';
+import { formatInfo, LINT_CODES, parseInfo, readInfo } from '../../src/compat/index.ts';
 import { makeDocument } from '../support/compat/documents.ts';
 import { mutated } from '../support/compat/mutated.ts';
 import { type Draw, fuzz } from './target.ts';

@@ -5,7 +5,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { z } from 'zod';
-import { InfoShape } from '../../src/compat/index.ts';
+import { InfoShape } from '../../src/compat/document/schema.ts';
 
 export const schemaFile = 'schemas/migration-info.schema.json';
 

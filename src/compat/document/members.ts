@@ -1,7 +1,13 @@
 /** Members of objects: those that are there, and those that nobody knows. */
 import { type Findings, show } from './findings.ts';
 import type { Path } from './places.ts';
-import { isObject } from './schema.ts';
+
+/** An object of JSON. */
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
 
 /** The members of `raw`, in the order of the document; none, with a finding, where it is no object or has more than `most`. */
 export function membersOf(
@@ -33,7 +39,7 @@ export function entriesOf(raw: unknown, most: number, path: Path, findings: Find
 
 /** Warns of members of `object` that are not `known`, so that they have no effect; those of extensions (`x-`) may be there. */
 export function warnOfUnknown(
-  object: Readonly<Record<string, unknown>>,
+  object: JsonObject,
   known: ReadonlySet<string>,
   path: Path,
   findings: Findings,
@@ -46,4 +52,26 @@ export function warnOfUnknown(
         `Found ${show(name)}, which is not known and has no effect`,
         'name',
       );
+}
+
+/** Adds a finding for each of `names` that `object` does not have. */
+export function requireMembers(
+  object: JsonObject,
+  names: readonly string[],
+  path: Path,
+  findings: Findings,
+): void {
+  for (const name of names)
+    if (object[name] === undefined) findings.error('missing', path, `Found no ${name}, which is required`);
+}
+
+/** What `decode` makes of a member of `object`; undefined where it is not there. */
+export function given<T>(
+  object: JsonObject,
+  name: string,
+  path: Path,
+  decode: (value: unknown, path: Path) => T,
+): T | undefined {
+  const value = object[name];
+  return value === undefined ? undefined : decode(value, [...path, name]);
 }

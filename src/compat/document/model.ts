@@ -6,11 +6,10 @@ import { isModelName, isParameterName, isVersionName, sortedByName } from '../na
 import { holds, type ValueOf } from '../rules.ts';
 import type { Value } from '../value.ts';
 import { type Findings, show } from './findings.ts';
-import { entriesOf, membersOf, warnOfUnknown } from './members.ts';
+import { entriesOf, isObject, membersOf, warnOfUnknown } from './members.ts';
 import { decodeParameter, requireInside } from './parameter.ts';
 import type { Path } from './places.ts';
 import { decodeRules, type Known } from './rules.ts';
-import { isObject } from './schema.ts';
 import { decodeValue } from './values.ts';
 
 const TOP: ReadonlySet<string> = new Set(['models']);

@@ -4,9 +4,8 @@ import { MAX_ALLOWED_VALUES, MAX_BOXES, MAX_CONSTRAINTS, MAX_PARAMETERS } from '
 import type { Box, Constraint, Parameter } from '../model.ts';
 import { sortedByName } from '../names.ts';
 import { type Findings, show } from './findings.ts';
-import { entriesOf, membersOf, warnOfUnknown } from './members.ts';
+import { entriesOf, isObject, membersOf, warnOfUnknown } from './members.ts';
 import type { Path } from './places.ts';
-import { isObject } from './schema.ts';
 import { decodeDomain } from './values.ts';
 
 /** Where parameters are looked up: undefined for one that is there, but cannot be read. */

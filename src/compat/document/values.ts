@@ -12,23 +12,30 @@ const FORMS: Readonly<Record<ParameterType, string>> = {
   str: EXPECTED.str,
 };
 
+const INT_OR_RANGE = `${FORMS.int}, or a range "min-max" of such digits`;
+
 /** What `raw` means as a value of `type`; undefined, with a finding, where it is none. */
 export function decodeValue(
   type: ParameterType,
   raw: unknown,
   path: Path,
   findings: Findings,
+  expected = FORMS[type],
 ): Value | undefined {
   const value = meaningOf(type, raw);
-  if (value === undefined) findings.error('wrong-form', path, `Found ${show(raw)}, expected ${FORMS[type]}`);
+  if (value === undefined) findings.error('wrong-form', path, `Found ${show(raw)}, expected ${expected}`);
   return value;
 }
 
 function meaningOf(type: ParameterType, raw: unknown): Value | undefined {
   if (type === 'bool') return typeof raw === 'boolean' ? raw : undefined;
   if (typeof raw === 'string') return readValue(type, raw);
-  const whole = typeof raw === 'number' && Number.isSafeInteger(raw) && raw >= 0 && !Object.is(raw, -0);
-  return type === 'int' && whole ? BigInt(raw) : undefined;
+  return type === 'int' && typeof raw === 'number' && isWhole(raw) ? BigInt(raw) : undefined;
+}
+
+/** Whether a number of JSON is 0, 1, 2, …, and what it was in the text. */
+export function isWhole(raw: number): boolean {
+  return Number.isSafeInteger(raw) && raw >= 0 && !Object.is(raw, -0);
 }
 
 const RANGE = new RegExp(`^(\\d{1,${MAX_DIGITS}})-(\\d{1,${MAX_DIGITS}})$`);
@@ -74,7 +81,7 @@ function decodeInts(entries: readonly unknown[], path: Path, findings: Findings)
 function decodeInterval(raw: unknown, path: Path, findings: Findings): Interval | undefined {
   const [, from, to] = (typeof raw === 'string' && RANGE.exec(raw)) || [];
   if (from === undefined || to === undefined) {
-    const value = decodeValue('int', raw, path, findings);
+    const value = decodeValue('int', raw, path, findings, INT_OR_RANGE);
     return typeof value === 'bigint' ? { min: value, max: value } : undefined;
   }
   const [min, max] = [BigInt(from), BigInt(to)];
