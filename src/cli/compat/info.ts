@@ -26,6 +26,7 @@ export interface InfoDocument {
 export function addInfoCommand(compat: Command, own: readonly string[]): void {
   const command = compat
     .command('info')
+    .summary('show what an implementation offers')
     .description('Show what an implementation offers: device models, their parameters, versions and rules.')
     .argument('<where>', WHERE);
   addOutputOptions(command).action((where: string, flags: OutputFlags) =>

@@ -34,6 +34,7 @@ export async function readMembers(
 ): Promise<{ members: Member[]; unreadable: UnreadableDocument[] }> {
   const members: Member[] = [];
   const unreadable: UnreadableDocument[] = [];
+  let others = 0;
   for await (const entry of readInventory(among, { signal })) {
     const { id, where } = entry;
     if ('error' in entry) {
@@ -42,14 +43,14 @@ export async function readMembers(
     } else if (labels.every((label) => entry.labels.includes(label))) {
       const { weight, discovered } = entry;
       members.push({ id, where, info: discovered.info, ...(weight === undefined ? {} : { weight }) });
-    }
+    } else others++;
   }
   if (members.length > 0) return { members, unreadable };
   const [first] = unreadable;
   const why =
-    first === undefined
-      ? `${among} holds no document${labels.length === 0 ? '' : ` with the label ${labels.join(' and ')}`}`
-      : `None of the ${count(unreadable.length, 'member')} of ${among} can be read: ${first.error.message}`;
+    first === undefined || others > 0
+      ? `${among} holds no document${others > 0 ? ` with the label ${labels.join(' and ')}` : ''}`
+      : `Nothing in ${among} can be read: ${first.error.message}`;
   throw new FerryError('ERR_COMPAT_INVENTORY', why);
 }
 

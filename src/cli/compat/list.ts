@@ -14,6 +14,7 @@ export interface ListOutput {
 export function addListCommand(compat: Command, own: readonly string[]): void {
   const command = compat
     .command('list')
+    .summary('print the parameter list of what runs, or of what would')
     .description(
       'Print the migration parameter list: what is in effect on a running device, or what a new one has. It can be kept in a file and given to --from; its digest goes to stderr.',
     )

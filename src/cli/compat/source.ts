@@ -1,5 +1,16 @@
 import type { Command } from 'commander';
-import { buildList, type MigrationList, type Model, parseList, readArguments } from '../../compat/index.ts';
+import {
+  buildList,
+  CompatError,
+  type MigrationList,
+  MODEL_OPTION,
+  type Model,
+  PARAMETER_OPTION,
+  parseList,
+  readArguments,
+  VERSION_OPTION,
+} from '../../compat/index.ts';
+import { FerryError } from '../../errors.ts';
 import { type Asking, type Found, readListFile, readWhere, WHERE } from './where.ts';
 
 /** Options that say what is to move. */
@@ -68,8 +79,25 @@ export function sourceAt(command: Command, found: Found, flags: Omit<SourceFlags
     ...(version === undefined ? [] : [`--migration-version=${version}`]),
     ...param.map((assignment) => `--m-${assignment}`),
   ];
-  const made = readArguments(info, words);
+  const made = inOwnWords(() => readArguments(info, words));
   return { list: buildList(made.model, made.values, made.version), model: made.model, where };
+}
+
+/** What a device calls its arguments, by the names that they have here. */
+const NAMES = [
+  [PARAMETER_OPTION, '--param '],
+  [MODEL_OPTION, '--model'],
+  [VERSION_OPTION, '--version'],
+] as const;
+
+function inOwnWords<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof CompatError)) throw error;
+    const message = NAMES.reduce((text, [theirs, ours]) => text.replaceAll(theirs, ours), error.message);
+    throw new FerryError(error.code, message, { cause: error });
+  }
 }
 
 /** What is in effect cannot be given values here. */
