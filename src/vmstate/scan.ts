@@ -13,7 +13,10 @@ export function scanText(text: string, limits: VmstateLimits): { members: number
   let containers = 0;
   let members = 0;
   for (let at = 0; at < text.length; at++) {
-    switch (text.charCodeAt(at)) {
+    const unit = text.charCodeAt(at);
+    // Most of what QEMU writes is indentation
+    if (unit === SPACE) continue;
+    switch (unit) {
       case QUOTE:
         at = endOfString(text, at + 1);
         break;
@@ -60,15 +63,21 @@ export function duplicateIn(text: string): VmstateError {
   return found ?? new VmstateError('ERR_VMSTATE_DUPLICATE', 'dump', 'has a member twice');
 }
 
-const [QUOTE, BACKSLASH, COLON] = [0x22, 0x5c, 0x3a];
-const [OPEN_OBJECT, CLOSE_OBJECT, OPEN_LIST, CLOSE_LIST] = [0x7b, 0x7d, 0x5b, 0x5d];
+const SPACE = 0x20;
+const QUOTE = 0x22;
+const COLON = 0x3a;
+const OPEN_LIST = 0x5b;
+const BACKSLASH = 0x5c;
+const CLOSE_LIST = 0x5d;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
 
-/** Where the quote is that ends a string. */
+/** Where the quote is that ends a string: the first with an even number of backslashes before it. */
 function endOfString(text: string, from: number): number {
-  for (let at = from; at < text.length; at++) {
-    const unit = text.charCodeAt(at);
-    if (unit === BACKSLASH) at++;
-    else if (unit === QUOTE) return at;
+  for (let at = text.indexOf('"', from); at >= 0; at = text.indexOf('"', at + 1)) {
+    let start = at;
+    while (start > from && text.charCodeAt(start - 1) === BACKSLASH) start--;
+    if ((at - start) % 2 === 0) return at;
   }
   return text.length;
 }

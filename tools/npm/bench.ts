@@ -11,6 +11,7 @@ import { engineRows } from '../../bench/engine.ts';
 import { fuseRows } from '../../bench/fuse.ts';
 import { machine, type Row, table } from '../../bench/report.ts';
 import { stateRows } from '../../bench/state.ts';
+import { vmstateRows } from '../../bench/vmstate.ts';
 import { cacheFolder } from '../../src/launch/index.ts';
 import { pinThread } from '../../src/sys/index.ts';
 import { fetchPeers } from '../peers/fetch.ts';
@@ -33,6 +34,7 @@ await fuseRows(wanted, take);
 await blkRows(wanted, take);
 await stateRows(wanted, take);
 await engineRows(wanted, take);
+await vmstateRows(wanted, take);
 if (rows.length === 0) {
   process.stderr.write(`No row starts with ${JSON.stringify(only)}\n`);
   process.exitCode = 2;

@@ -12,10 +12,14 @@ export function publishedDumps(cache: string): [string, string] {
   return [join(folder, 'dump1.json'), join(folder, 'dump2.json')];
 }
 
+/** QEMU's checker, a Python program. */
+export function checkerScript(cache: string): string {
+  return join(cache, 'peers', sourceRecipe.set, 'scripts/vmstate-static-checker.py');
+}
+
 /** Runs QEMU's checker by the cached Python; it ends with the number of its complaints, which are lines of `stdout`. */
 export function runChecker(cache: string, source: string, destination: string): Promise<Captured> {
-  const script = join(cache, 'peers', sourceRecipe.set, 'scripts/vmstate-static-checker.py');
-  return runPython(cache, [script, '-s', source, '-d', destination]);
+  return runPython(cache, [checkerScript(cache), '-s', source, '-d', destination]);
 }
 
 /** Runs the cached Python. */
