@@ -56,7 +56,7 @@ export async function previewMove(options: PreviewOptions): Promise<MovePreview>
     describeQemu(program, { signal }),
     describeQemu(destination, { signal }),
   ]);
-  const use = await gatherUse(side.client, here, { signal });
+  const use = await gatherUse(side.client, here, there, { signal });
   const findings = runSourceChecks({ source });
   const comparison = compareQemus(here, there, { use });
   const refused = findings.some(({ verdict }) => verdict === 'refuse');

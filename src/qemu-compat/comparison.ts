@@ -10,7 +10,7 @@ export interface UsedDevice {
   readonly path: string;
   /** Whether somebody added it (`-device`, `device_add`), or it is part of such a device; else the machine brought it along. */
   readonly added: boolean;
-  /** What an added device has; empty for others. */
+  /** What an added device has of those properties that matter for the move; empty for others. */
   readonly properties: ReadonlyMap<string, Scalar>;
 }
 

@@ -21,7 +21,7 @@ export function compareProperties(gatherer: Gatherer, common: readonly CommonMac
     const groups = new Map<string, Group>();
     for (const type of gatherer.types) {
       const all = outerOnly(gatherer, differences, type, here, there);
-      for (const difference of stillOpen(gatherer, differences, type, here, all)) {
+      for (const difference of stillOpen(gatherer, type, all)) {
         const key = JSON.stringify([difference.code, difference.property, difference.have, difference.want]);
         const group = groups.get(key) ?? { difference, types: [] };
         group.types.push(type);
@@ -58,24 +58,21 @@ function isSame(a: PropertyDifference, b: PropertyDifference): boolean {
   );
 }
 
-/** Without those that every device of the VM in question was given another value for, which it is then given there too. */
+/**
+ * What still differs when the devices of the VM in question are looked at: without those that have already what they would
+ * get at the destination. Others are told with what they have: whether somebody gave it to them is not known.
+ */
 function stillOpen(
   gatherer: Gatherer,
-  differences: Differences,
   type: string,
-  here: CommonMachine['here'],
   all: readonly PropertyDifference[],
 ): readonly PropertyDifference[] {
-  const used = gatherer.used(type);
-  const device = gatherer.source.devices.get(type);
-  if (used === undefined || used.length === 0 || device === undefined) return all;
-  const overrides = differences.source.overrides(here, device);
-  return all.filter(({ property }) => {
-    const byDefault = differences.source.effective(device, overrides, property)?.value;
-    return !used.every(({ properties }) => {
-      const value = properties.get(property);
-      return value !== undefined && byDefault !== undefined && !sameValue(value, byDefault);
-    });
+  const used = gatherer.used(type) ?? [];
+  return all.flatMap((difference) => {
+    const values = new Set(used.flatMap(({ properties }) => properties.get(difference.property) ?? []));
+    if (values.size === 0) return [difference];
+    const differing = [...values].filter((value) => !sameValue(value, difference.want));
+    return differing.map((have) => ({ ...difference, have }));
   });
 }
 

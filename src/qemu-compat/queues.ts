@@ -8,7 +8,7 @@ import { groupTypes } from './groups.ts';
 const LARGEST = 1024;
 
 /** Properties that say how many entries all queues of a device get. */
-const SIZES = ['queue-size', 'virtqueue_size'] as const;
+export const QUEUE_SIZES: readonly string[] = ['queue-size', 'virtqueue_size'];
 
 /**
  * Entries in virtio queues. Some releases give every queue the most there may be, whatever was asked for, and tell the guest
@@ -25,7 +25,7 @@ export function compareQueues(gatherer: Gatherer, common: readonly CommonMachine
       if (device === undefined || !ancestry(source.types, type).has('virtio-device')) return false;
       const overrides = defaults.overrides(there, device);
       const given = gatherer.used(type)?.map(({ properties }) => properties) ?? [];
-      return !SIZES.some((property) => {
+      return !QUEUE_SIZES.some((property) => {
         const byDefault = defaults.effective(device, overrides, property)?.value;
         const values = given.length === 0 ? [byDefault] : given.map((one) => one.get(property) ?? byDefault);
         return values.every((value) => typeof value === 'number' && value >= LARGEST);
@@ -46,13 +46,13 @@ function tooLarge(device: string, uncertain: boolean) {
     code: 'queue-size' as const,
     answer: uncertain ? ('unproven' as const) : ('no' as const),
     device,
-    parameter: `${device}.${SIZES[0]}`,
+    parameter: `${device}.${QUEUE_SIZES[0]}`,
     have: String(LARGEST),
     want: 'what the device asks for',
     message: uncertain
       ? `It could not be found out how many entries both sides give the queues of ${device}`
       : `The source gives every queue of ${device} ${LARGEST} entries, the destination only what the device asks for, and refuses to load more`,
-    remedy: `Devices that have ${SIZES.join(' or ')} can be started with ${LARGEST} on both sides; remove others first`,
+    remedy: `Devices that have ${QUEUE_SIZES.join(' or ')} can be started with ${LARGEST} on both sides; remove others first`,
   };
 }
 
@@ -61,7 +61,7 @@ function comingBack(device: string) {
     code: 'queue-size-back' as const,
     answer: 'yes' as const,
     device,
-    parameter: `${device}.${SIZES[0]}`,
+    parameter: `${device}.${QUEUE_SIZES[0]}`,
     have: 'what the device asks for',
     want: String(LARGEST),
     message: `The destination gives every queue of ${device} ${LARGEST} entries at the guest’s next reset: it cannot move back after that`,
