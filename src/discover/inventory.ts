@@ -1,7 +1,7 @@
 /** Documents of many hosts: a folder, a file with one on each line, or the types below a parent in sysfs. */
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
+import { addAbortSignal, type Readable } from 'node:stream';
 import * as z from 'zod';
 import { type ReadInfo, readInfo } from '../compat/index.ts';
 import { asError, FerryError } from '../errors.ts';
@@ -64,19 +64,20 @@ export async function* readInventory(
   options: InventoryOptions = {},
 ): AsyncGenerator<InventoryEntry> {
   const ids = new Map<string, string>();
+  let count = 0;
   for await (const entry of entriesOf(where, options)) {
     options.signal?.throwIfAborted();
-    const before = ids.get(entry.id);
-    if (ids.size >= MAX_INVENTORY)
+    if (++count > MAX_INVENTORY)
       throw new DiscoverError('ERR_DISCOVER_SIZE', `${where} has more than ${MAX_INVENTORY} implementations`);
-    if (before === undefined || 'error' in entry) yield entry;
-    else
-      yield {
-        id: entry.id,
-        where: entry.where,
-        error: wrong(entry.where, `${excerpt(entry.id)} is the id of ${before} already`),
-      };
-    if (before === undefined) ids.set(entry.id, entry.where);
+    const { id, where: place } = entry;
+    const before = ids.get(id);
+    if ('error' in entry) yield entry;
+    else if (before !== undefined)
+      yield { id, where: place, error: wrong(place, `${excerpt(id)} is the id of ${before} already`) };
+    else {
+      ids.set(id, place);
+      yield entry;
+    }
   }
 }
 
@@ -101,7 +102,7 @@ async function* entriesOf(
   { signal, input = process.stdin }: InventoryOptions,
 ): AsyncGenerator<InventoryEntry> {
   const read = remembering();
-  if (where === '-') return yield* fromLines(bytesOf(input), 'stdin', { kind: 'stdin' }, read);
+  if (where === '-') return yield* fromLines(bytesOf(input, signal), 'stdin', { kind: 'stdin' }, read);
   const status = await stat(where).catch((cause) => {
     throw readFailure(where, cause);
   });
@@ -110,7 +111,7 @@ async function* entriesOf(
   if (names.includes(TYPES)) return yield* fromTypes(where, signal);
   for (const name of names) {
     const path = join(where, name);
-    if (LINES.test(name)) yield* fromLinesFile(path, read);
+    if (LINES.test(name)) yield* orError(path, fromLinesFile(path, read));
     else if (name.endsWith('.json') && !name.startsWith('.'))
       yield await fromFile(path, name.slice(0, -5), read);
   }
@@ -225,8 +226,26 @@ function parsed(text: string): unknown {
   }
 }
 
-async function* bytesOf(stream: Readable): AsyncGenerator<Buffer> {
-  for await (const chunk of stream) yield Buffer.from(chunk);
+async function* bytesOf(stream: Readable, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
+  if (signal !== undefined) addAbortSignal(signal, stream);
+  try {
+    for await (const chunk of stream) yield Buffer.from(chunk);
+  } catch (cause) {
+    signal?.throwIfAborted();
+    throw readFailure('stdin', cause);
+  }
+}
+
+/** One file of several: where it cannot be read, or not to its end, that is an entry. */
+async function* orError(
+  path: string,
+  entries: AsyncIterable<InventoryEntry>,
+): AsyncGenerator<InventoryEntry> {
+  try {
+    yield* entries;
+  } catch (error) {
+    yield { id: path, where: path, error: expected(error) };
+  }
 }
 
 function wrong(where: string, found: string): DiscoverError {

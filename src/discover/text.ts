@@ -1,8 +1,7 @@
 /** Reading text from files and streams of which nothing is known: bounded, never waiting for a FIFO, valid UTF-8. */
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import type { Readable } from 'node:stream';
-import { addAbortSignal } from 'node:stream';
+import { addAbortSignal, type Readable } from 'node:stream';
 import { asError } from '../errors.ts';
 import { DiscoverError } from './errors.ts';
 import { STDIN_WITHIN } from './limits.ts';

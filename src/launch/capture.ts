@@ -1,5 +1,6 @@
 /** Running a program to its end and keeping what it said. */
 import { spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 
 export interface Captured {
   /** Exit code, or null when a signal ended it or it could not be started. */
@@ -44,20 +45,25 @@ export function capture(command: readonly [string, ...string[]], options: Captur
     stdio: ['ignore', 'pipe', 'pipe'],
     cwd: options.cwd,
     env: options.env ?? process.env,
-    signal: options.signal ? AbortSignal.any([options.signal, deadline]) : deadline,
-    killSignal: 'SIGKILL',
   });
   let failure = '';
   let cut: Captured['cut'];
   const stdout = collect(child.stdout, options.maxOutput ?? MOST_BYTES, () => {
     cut ??= 'output';
-    child.kill('SIGKILL');
+    killTree(child.pid);
   });
   const stderr = collect(child.stderr, MOST_BYTES);
   let held: NodeJS.Timeout | undefined;
+  const stop = () => {
+    if (options.signal?.aborted === true) failure = 'The operation was aborted';
+    else cut ??= 'deadline';
+    killTree(child.pid);
+  };
+  const stopped = options.signal ? AbortSignal.any([options.signal, deadline]) : deadline;
+  if (stopped.aborted) stop();
+  stopped.addEventListener('abort', stop, { once: true });
   child.on('error', (error) => {
     failure = error.message;
-    if (deadline.aborted) cut ??= 'deadline';
   });
   child.on('exit', () => {
     // What it started may have inherited its output, and would keep it open for as long as it lives
@@ -70,6 +76,7 @@ export function capture(command: readonly [string, ...string[]], options: Captur
   return new Promise((resolve) => {
     child.on('close', (code, signal) => {
       clearTimeout(held);
+      stopped.removeEventListener('abort', stop);
       const [output, said] = [stdout(), stderr().toString('utf8')];
       resolve({
         code: failure ? null : code,
@@ -81,6 +88,31 @@ export function capture(command: readonly [string, ...string[]], options: Captur
       });
     });
   });
+}
+
+/** Kills a process and all that descend from it: what a script was waiting for would go on without it. */
+function killTree(root: number | undefined): void {
+  if (root === undefined) return;
+  const tree = [root];
+  for (const pid of tree) tree.push(...childrenOf(pid));
+  for (const pid of tree) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+    }
+  }
+}
+
+function childrenOf(pid: number): number[] {
+  try {
+    const threads = readdirSync(`/proc/${pid}/task`);
+    return threads.flatMap((thread) =>
+      readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
+    );
+  } catch {
+    return []; // It has ended
+  }
 }
 
 /** Keeps the first `limit` bytes of a stream; `beyond` is called once when there are more. */

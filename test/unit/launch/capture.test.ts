@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import { capture } from '../../../src/launch/index.ts';
 
@@ -32,6 +33,16 @@ describe('capture', () => {
     );
     const loud = await capture(shell('exec cat /dev/zero'), { deadline: 30_000, maxOutput: 5000 });
     assert.deepEqual([loud.cut, loud.output.length, loud.signal], ['output', 5000, 'SIGKILL']);
+  });
+
+  it('kills what a script was waiting for as well', async () => {
+    const run = await capture(shell('(sleep 60 & echo $!; wait); echo never'), { deadline: 100 });
+    assert.equal(run.cut, 'deadline');
+    const left = Number(run.stdout);
+    assert.ok(left > 0, run.stdout);
+    // One that was killed may still be there for whoever collects it
+    const state = await readFile(`/proc/${left}/stat`, 'utf8').catch(() => 'gone');
+    assert.match(state, /^(?:gone|\d+ \(sleep\) Z)/);
   });
 
   it('takes exactly as much as was allowed', async () => {
