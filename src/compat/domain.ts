@@ -80,7 +80,9 @@ export function contains(domain: BoxDomain, value: Value): boolean {
 
 /** The values in both. Domains of different types have none in common. */
 export function intersect(a: Domain, b: Domain): Domain;
+/** The values in both, where either may be `except`. */
 export function intersect(a: BoxDomain, b: BoxDomain): BoxDomain;
+/** One function for both forms above. */
 export function intersect(a: BoxDomain, b: BoxDomain): BoxDomain {
   const type = typeOfDomain(a);
   if (type !== typeOfDomain(b)) return emptyDomain(type);
@@ -144,7 +146,9 @@ function meets(intervals: readonly Interval[], first: bigint, last: bigint): boo
 
 /** The values in either. The type is that of `a`, and values of another type in `b` are left out. */
 export function unite(a: Domain, b: Domain): Domain;
+/** The values in either, where either may be `except`. */
 export function unite(a: BoxDomain, b: BoxDomain): BoxDomain;
+/** One function for both forms above. */
 export function unite(a: BoxDomain, b: BoxDomain): BoxDomain {
   if (typeOfDomain(a) !== typeOfDomain(b) || a.kind === 'any') return a;
   if (b.kind === 'any') return b;

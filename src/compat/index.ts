@@ -12,6 +12,7 @@ export { LINT_CODES, type LintCode, type LintFinding } from './document/findings
 export { formatInfo } from './document/format.ts';
 export { parseInfo, type ReadInfo, readInfo } from './document/read.ts';
 export type { InfoDocument } from './document/schema.ts';
+export { loadInfoShape } from './document/shape.ts';
 export {
   type BoxDomain,
   complement,

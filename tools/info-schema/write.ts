@@ -5,14 +5,14 @@
  */
 import { writeFileSync } from 'node:fs';
 import { z } from 'zod';
-import { InfoShape } from '../../src/compat/document/schema.ts';
+import { loadInfoShape } from '../../src/compat/index.ts';
 
 export const schemaFile = 'schemas/migration-info.schema.json';
 
 /** The text of the schema: JSON Schema 2020-12. */
-export function schemaText(): string {
-  const { $schema, ...shape } = z.toJSONSchema(InfoShape, { io: 'input' });
+export async function schemaText(): Promise<string> {
+  const { $schema, ...shape } = z.toJSONSchema(await loadInfoShape(), { io: 'input' });
   return `${JSON.stringify({ $schema, title: 'Migration info document', ...shape }, undefined, 2)}\n`;
 }
 
-if (import.meta.main) writeFileSync(schemaFile, schemaText());
+if (import.meta.main) writeFileSync(schemaFile, await schemaText());

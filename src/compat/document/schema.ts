@@ -2,7 +2,7 @@
  * The shape of a migration info document: v3 parameters, v4 versions, and the extensions. The published JSON Schema
  * (`schemas/migration-info.schema.json`) and the types for whoever writes a document are made from it. What is read suits
  * it, and has more to suit: what a document means, names, and limits in bytes. Members that are not known are allowed, so
- * that later revisions stay readable. Nothing that runs loads this file.
+ * that later revisions stay readable.
  */
 import { z } from 'zod';
 import { MAX_ALLOWED_VALUES, MAX_CONSTRAINTS, MAX_DIGITS, MAX_VERSIONS } from '../limits.ts';
