@@ -7,7 +7,6 @@ import {
   formatDomain,
   formatInfo,
   formatList,
-  formatValue,
   listDigest,
   type MigrationList,
   type Model,
@@ -51,18 +50,13 @@ export class DeviceParameters {
     if (device.migrationInfo === undefined) return undefined;
     const parameters = new DeviceParameters(device, settings, negotiated);
     try {
-      const { model } = parameters;
-      for (const [name, value] of parameters.#values(model)) {
-        const { domain } = model.parameters.get(name) ?? {};
-        if (domain !== undefined && !contains(domain, value))
-          throw new RangeError(`${name} is ${formatValue(value)}, of ${formatDomain(domain)}`);
-      }
-      buildList(model, parameters.#values(model));
+      // Whoever takes its own list takes another one sooner when the guest waits for that
+      const against = parameters.#against(parameters.list, 'in effect');
+      if (against !== undefined) throw new RangeError(against);
     } catch (cause) {
-      const { message } = asError(cause);
       throw new DeviceError(
         'ERR_DEVICE',
-        `The ${device.identity.name} device cannot be served, its migration parameters are wrong: ${message}`,
+        `The ${device.identity.name} device cannot be served, its migration parameters are wrong: ${asError(cause).message}`,
         { cause },
       );
     }
@@ -112,24 +106,8 @@ export class DeviceParameters {
   verify(theirs: MigrationList): void {
     const ours = this.list;
     if (listDigest(theirs) === listDigest(ours)) return;
-    const { model } = this;
-    // What the instance has is all that is certain of a parameter whose values are not listed
-    const certain = narrow(
-      model,
-      new Map(
-        [...this.#values(model)]
-          .filter(([name]) => model.parameters.get(name)?.domain.kind === 'any')
-          .map(([name, init]) => [name, { domain: domainOf(init), init }]),
-      ),
-    );
-    const { answer, reasons } = check(theirs, { models: new Map([[model.name, certain]]) });
-    if (answer === 'yes') return;
-    const against = reasons.map(({ parameter, have, want, message }) =>
-      parameter === undefined || have === undefined || want === undefined
-        ? message
-        : `${parameter} is ${have} at the source, this device takes ${want}`,
-    );
-    throw new StateError('ERR_STATE_PARAMETERS', PARAMETERS_SECTION.name, against.join('; '));
+    const against = this.#against(theirs, 'at the source');
+    if (against !== undefined) throw new StateError('ERR_STATE_PARAMETERS', PARAMETERS_SECTION.name, against);
   }
 
   /** Set a parameter that may change while the device runs. Throws naming it for any other. */
@@ -170,6 +148,28 @@ export class DeviceParameters {
     const frozen = performance.now() < this.#frozenUntil;
     this.#frozenUntil = 0;
     return frozen;
+  }
+
+  /** Which parameters of the list `theirs`, which is `where`, this instance does not take; undefined where it takes all. */
+  #against(theirs: MigrationList, where: string): string | undefined {
+    const { model } = this;
+    // What the instance has is all that is certain of a parameter whose values are not listed
+    const certain = [...this.#values(model)].filter(
+      ([name]) => model.parameters.get(name)?.domain.kind === 'any',
+    );
+    const own = narrow(
+      model,
+      new Map(certain.map(([name, init]) => [name, { domain: domainOf(init), init }])),
+    );
+    const { answer, reasons } = check(theirs, { models: new Map([[own.name, own]]) });
+    if (answer === 'yes') return undefined;
+    return reasons
+      .map(({ parameter, have, want, message }) =>
+        parameter === undefined || have === undefined || want === undefined
+          ? message
+          : `${parameter} is ${have} ${where}, this device takes ${want}`,
+      )
+      .join('; ');
   }
 
   #values(model: Model): Assignment {

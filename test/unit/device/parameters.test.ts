@@ -53,7 +53,11 @@ describe('what a device says', () => {
   });
 
   for (const [what, device, words] of [
-    ['a value that its own document does not allow', new WordDevice({ width: 9n }), /width is 9, of 1-8/],
+    [
+      'a value that its own document does not allow',
+      new WordDevice({ width: 9n }),
+      /width is 9 in effect, this device takes 1-8/,
+    ],
     ['a parameter too many', new WordDevice({ depth: 1n }), /depth/],
     [
       'a parameter of the SDK’s',
