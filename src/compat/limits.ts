@@ -46,11 +46,11 @@ export const MAX_DESCRIPTION = 16_384;
 /** Decimal digits of a whole number: far beyond 64 bits. */
 export const MAX_DIGITS = 40;
 
-/** Findings in one document; what else is wrong with it is not looked for. */
+/** Errors of one document that are told, and as many warnings. */
 export const MAX_FINDINGS = 100;
 
 /** Bytes of the text of a migration parameter list. */
 export const MAX_LIST = 1_048_576;
 
 /** Whole lists that a choice tries where nothing suits all, and of each kind: initial values, profiles. */
-export const MAX_CANDIDATES = 64;
+export const MAX_CANDIDATES = 32;
