@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { before, type TestContext, test } from 'node:test';
 import { asError } from '../../src/errors.ts';
 import { choosePeer, type Peer } from '../../src/launch/index.ts';
+import { migrate, previewMove } from '../../src/migrate/index.ts';
 import { Defaults, sameValue } from '../../src/qemu-compat/defaults.ts';
 import {
   type CompareQemusOptions,
@@ -14,8 +15,8 @@ import {
   type QemuReason,
   type Scalar,
 } from '../../src/qemu-compat/index.ts';
-import { QmpCommandError } from '../../src/qmp/index.ts';
-import { testPeers } from '../guest/index.ts';
+import { QmpClient, QmpCommandError } from '../../src/qmp/index.ts';
+import { bootGuest, currentMachine, startDestination, testPeers } from '../guest/index.ts';
 import { DEVICE_SETS, EVERY_SET, everyDevice, setsFor } from './device-sets.ts';
 import { Firmware, moveFirmware, type Outcome, type Setup, yard } from './qemu-trip.ts';
 
@@ -266,3 +267,55 @@ function extra(type: string): string {
   if (type === 'nvme') return ',serial=1';
   return type === 'hda-duplex' ? ',audiodev=a0' : '';
 }
+
+test('a Linux guest: what its preview forbids fails, what its remedy allows moves there and back', async (t) => {
+  const [old, young] = [qemu('10.0').peer, qemu('11.1').peer];
+  const disk = ['-blockdev', 'node-name=d0,driver=null-co,size=1048576,read-zeroes=on'];
+  const kept = [
+    ...disk,
+    ...['-device', 'virtio-blk-pci,drive=d0,id=disk,addr=8,queue-size=1024', '-device', 'e1000,addr=9'],
+  ];
+  let further = [...kept, '-device', 'virtio-rng-pci,id=rng,addr=7'];
+  await using guest = await bootGuest({
+    qemu: old,
+    machine: 'pc-i440fx-8.2',
+    further: () => further,
+    test: t,
+  });
+  const here = currentMachine(guest);
+  const before = await previewMove({ monitor: here.qmp, destination: young });
+  assert.equal(before.answer, 'no');
+  const against = before.comparison.reasons.filter(({ answer }) => answer === 'no');
+  assert.deepEqual(
+    against.map(({ code, device }) => [code, device]),
+    [['queue-size', 'virtio-rng-device']],
+  );
+  assert.deepEqual(
+    before.findings.filter(({ verdict }) => verdict === 'refuse'),
+    [],
+  );
+  const refusing = await startDestination(guest, { qemu: young });
+  const refused = await migrate({ source: here.qmp, destination: refusing.qmp });
+  assert.equal(refused.outcome, 'rolled-back', refused.why);
+  await guest.agent.call('stat', ['/']);
+
+  await using client = await QmpClient.connect(here.qmp);
+  using events = client.events(['DEVICE_DELETED']);
+  await client.execute('device_del', { id: 'rng' });
+  for await (const { data } of events) if (data.device === 'rng') break;
+  await client[Symbol.asyncDispose]();
+  further = kept;
+
+  for (const [from, to] of [
+    [here, young],
+    [undefined, old],
+  ] as const) {
+    const source = from ?? currentMachine(guest);
+    const preview = await previewMove({ monitor: source.qmp, destination: to });
+    assert.equal(preview.answer, 'yes', JSON.stringify(preview.comparison.reasons));
+    const destination = await startDestination(guest, { qemu: to });
+    const verdict = await migrate({ source: source.qmp, destination: destination.qmp });
+    assert.equal(verdict.outcome, 'moved', verdict.why);
+    await guest.agent.call('stat', ['/']);
+  }
+});
