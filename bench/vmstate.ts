@@ -10,7 +10,7 @@ import { median, type Row, row } from './report.ts';
 
 const ROUNDS = 9;
 /** Within one process, where what runs often is compiled. */
-const REPEATS = 30;
+const REPEATS = 60;
 const PEER = "QEMU's checker";
 const NAMES = { process: 'vmstate/process', compare: 'vmstate/compare' };
 

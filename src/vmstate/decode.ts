@@ -2,7 +2,7 @@ import { asError } from '../errors.ts';
 import type { Description, Field, VmstateDevice, VmstateDump } from './dump.ts';
 import { VmstateError } from './errors.ts';
 import { VMSTATE_LIMITS, type VmstateLimits } from './limits.ts';
-import { duplicateIn, scanText } from './scan.ts';
+import { countMembers, duplicateIn, isMembers, type Members, pointerOf, scanText } from './scan.ts';
 
 /**
  * Decodes the file that QEMU wrote for `-dump-vmstate`: JSON of the shape
@@ -14,10 +14,12 @@ import { duplicateIn, scanText } from './scan.ts';
  */
 export function decodeDump(input: string | Uint8Array, limits: VmstateLimits = VMSTATE_LIMITS): VmstateDump {
   const text = textOf(input, limits);
-  const { members } = scanText(text, limits);
-  const top = object(parse(text), root);
-  // Every member is its object's own but for those that another of the same name took the place of
-  if (countMembers(top) !== members) throw duplicateIn(text);
+  const colons = scanText(text, limits);
+  const parsed = parse(text);
+  // Fewer members than colons: a member is there twice, or a string has a colon
+  const duplicate = countMembers(parsed, limits) === colons ? undefined : duplicateIn(text);
+  if (duplicate !== undefined) throw duplicate;
+  const top = object(parsed, root);
   const machine = object(top[MACHINE], { above: root, key: MACHINE });
   const reader = new Reader(limits);
   const names = Object.keys(top).filter((name) => name !== MACHINE);
@@ -33,8 +35,6 @@ export function decodeDump(input: string | Uint8Array, limits: VmstateLimits = V
 
 /** Not a device, but the machine type that the dump was made for. */
 const MACHINE = 'vmschkmachine';
-
-type Members = Readonly<Record<string, unknown>>;
 
 /** A place in the text, from the inside out. */
 interface Place {
@@ -146,26 +146,9 @@ function parse(text: string): unknown {
   }
 }
 
-/** Members of all objects in `value`; made no lists of, because there are tens of thousands. */
-function countMembers(value: unknown): number {
-  let members = 0;
-  if (Array.isArray(value)) for (const each of value) members += countMembers(each);
-  else if (isMembers(value))
-    for (const key in value) {
-      members++;
-      const inner = value[key];
-      if (typeof inner === 'object') members += countMembers(inner);
-    }
-  return members;
-}
-
 function object(value: unknown, place: Place): Members {
   if (isMembers(value)) return value;
   throw unexpected(value, 'an object', place);
-}
-
-function isMembers(value: unknown): value is Members {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** A version, which is an `int` in QEMU. */
@@ -192,10 +175,8 @@ function shown(value: unknown): string {
   return JSON.stringify(value).slice(0, 80);
 }
 
-/** The place as a JSON pointer; the whole is `dump`. */
 function pointer(place: Place): string {
-  const tokens: string[] = [];
-  for (let at = place; at.above !== undefined; at = at.above)
-    tokens.unshift(`/${String(at.key).replaceAll('~', '~0').replaceAll('/', '~1')}`);
-  return tokens.join('') || 'dump';
+  const tokens: (string | number)[] = [];
+  for (let at = place; at.above !== undefined; at = at.above) tokens.unshift(at.key);
+  return pointerOf(tokens);
 }

@@ -1,44 +1,45 @@
-/** A look over the text before it is parsed: how deep and how much it is, so that hostile text costs nothing more. */
+/** Bounds on a text before and after it is parsed, so that a hostile one costs no more than a large one. */
 import { visit } from 'jsonc-parser';
 import { VmstateError } from './errors.ts';
 import type { VmstateLimits } from './limits.ts';
 
 /**
- * Checks depth and number of containers, and counts the members of all objects.
+ * The number of colons in `text`: of its members, and of those in its strings.
  *
- * @throws VmstateError ERR_VMSTATE_LIMIT with the offset where a bound is passed
+ * @throws VmstateError ERR_VMSTATE_LIMIT when there may be more containers or members than are taken
  */
-export function scanText(text: string, limits: VmstateLimits): { members: number } {
-  let depth = 0;
-  let containers = 0;
-  let members = 0;
-  for (let at = 0; at < text.length; at++) {
-    const unit = text.charCodeAt(at);
-    // Most of what QEMU writes is indentation
-    if (unit === SPACE) continue;
-    switch (unit) {
-      case QUOTE:
-        at = endOfString(text, at + 1);
-        break;
-      case OPEN_OBJECT:
-      case OPEN_LIST:
-        if (++depth > limits.depth) throw beyond('depth', depth, limits.depth, at);
-        if (++containers > limits.containers) throw beyond('containers', containers, limits.containers, at);
-        break;
-      case CLOSE_OBJECT:
-      case CLOSE_LIST:
-        depth--;
-        break;
-      case COLON:
-        members++;
-        break;
-    }
-  }
-  return { members };
+export function scanText(text: string, limits: VmstateLimits): number {
+  const containers = count(text, '{', limits.containers) + count(text, '[', limits.containers);
+  if (containers > limits.containers) throw beyond('containers', limits.containers);
+  const colons = count(text, ':', limits.members);
+  if (colons > limits.members) throw beyond('members', limits.members);
+  return colons;
 }
 
-/** Names the first member that is in its object twice. Slow: for a text that is known to have one. */
-export function duplicateIn(text: string): VmstateError {
+/**
+ * Members of all objects in `value`, which was parsed. A member that is in its object twice is parsed into one.
+ *
+ * @throws VmstateError ERR_VMSTATE_LIMIT when containers lie deeper within one another than is taken
+ */
+export function countMembers(value: unknown, limits: VmstateLimits, depth = 0): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  if (depth === limits.depth) throw beyond('depth', limits.depth);
+  let members = 0;
+  if (Array.isArray(value)) for (const each of value) members += countMembers(each, limits, depth + 1);
+  else if (isMembers(value))
+    for (const key in value) members += 1 + countMembers(value[key], limits, depth + 1);
+  return members;
+}
+
+/** What a JSON object was parsed into. */
+export type Members = Readonly<Record<string, unknown>>;
+
+export function isMembers(value: unknown): value is Members {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The first member that is in its object twice, if there is one. Slow, and only for texts whose depth is known. */
+export function duplicateIn(text: string): VmstateError | undefined {
   const names: Set<string>[] = [];
   let found: VmstateError | undefined;
   visit(text, {
@@ -47,9 +48,7 @@ export function duplicateIn(text: string): VmstateError {
     onObjectProperty: (name, offset, _length, line, _column, path) => {
       const seen = names.at(-1);
       if (seen?.has(name) && found === undefined) {
-        const place = ['', ...path(), name]
-          .map((token) => String(token).replaceAll('~', '~0').replaceAll('/', '~1'))
-          .join('/');
+        const place = pointerOf([...path(), name]);
         found = new VmstateError(
           'ERR_VMSTATE_DUPLICATE',
           place,
@@ -60,28 +59,23 @@ export function duplicateIn(text: string): VmstateError {
       seen?.add(name);
     },
   });
-  return found ?? new VmstateError('ERR_VMSTATE_DUPLICATE', 'dump', 'has a member twice');
+  return found;
 }
 
-const SPACE = 0x20;
-const QUOTE = 0x22;
-const COLON = 0x3a;
-const OPEN_LIST = 0x5b;
-const BACKSLASH = 0x5c;
-const CLOSE_LIST = 0x5d;
-const OPEN_OBJECT = 0x7b;
-const CLOSE_OBJECT = 0x7d;
-
-/** Where the quote is that ends a string: the first with an even number of backslashes before it. */
-function endOfString(text: string, from: number): number {
-  for (let at = text.indexOf('"', from); at >= 0; at = text.indexOf('"', at + 1)) {
-    let start = at;
-    while (start > from && text.charCodeAt(start - 1) === BACKSLASH) start--;
-    if ((at - start) % 2 === 0) return at;
-  }
-  return text.length;
+/** A place as a JSON pointer; the whole is `dump`. */
+export function pointerOf(tokens: readonly (string | number)[]): string {
+  return (
+    tokens.map((token) => `/${String(token).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('') || 'dump'
+  );
 }
 
-function beyond(what: string, found: number, most: number, offset: number): VmstateError {
-  return new VmstateError('ERR_VMSTATE_LIMIT', what, `are ${found}, at most ${most} are taken`, offset);
+/** How often `mark` occurs, counted to one more than `most`. */
+function count(text: string, mark: string, most: number): number {
+  let found = 0;
+  for (let at = text.indexOf(mark); at >= 0 && found <= most; at = text.indexOf(mark, at + 1)) found++;
+  return found;
+}
+
+function beyond(what: string, most: number): VmstateError {
+  return new VmstateError('ERR_VMSTATE_LIMIT', what, `is beyond ${most}, which is what is taken`);
 }

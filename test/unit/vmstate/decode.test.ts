@@ -7,6 +7,7 @@ const small = {
   ...VMSTATE_LIMITS,
   text: 4096,
   containers: 40,
+  members: 90,
   depth: 12,
   devices: 2,
   list: 4,
@@ -74,15 +75,11 @@ const bad: readonly [what: string, text: string | Uint8Array, code: VmstateError
     'ERR_VMSTATE_DUPLICATE',
     '/vmschkmachine/Name',
   ],
-  [
-    'a device twice',
-    textOf({ nic: {} }).replace(/}$/, `,"nic":{"Name":"nic"}}`),
-    'ERR_VMSTATE_DUPLICATE',
-    '/nic',
-  ],
+  ['a device twice', textOf({ nic: {} }).replace(/}$/, `,"nic":{}}`), 'ERR_VMSTATE_DUPLICATE', '/nic'],
   ['more text', `{"a":"${'x'.repeat(4096)}"}`, 'ERR_VMSTATE_LIMIT', 'dump'],
   ['more bytes', new Uint8Array(4097), 'ERR_VMSTATE_LIMIT', 'dump'],
-  ['more depth', '['.repeat(13), 'ERR_VMSTATE_LIMIT', 'depth'],
+  ['more depth', `{"a":${'['.repeat(12)}${']'.repeat(12)}}`, 'ERR_VMSTATE_LIMIT', 'depth'],
+  ['more members', `{${'"a":1,'.repeat(99)}"a":1}`, 'ERR_VMSTATE_LIMIT', 'members'],
   ['more containers', '[],'.repeat(41), 'ERR_VMSTATE_LIMIT', 'containers'],
   ['more devices', textOf({ a: {}, b: {}, c: {} }), 'ERR_VMSTATE_LIMIT', 'dump'],
   [
@@ -162,6 +159,11 @@ describe('decoding a dump', () => {
     assert.deepEqual(decodeDump(more), decodeDump(text));
   });
 
+  it('takes names with colons and brackets in them', () => {
+    const shape = { name: 'pci:{"[', fields: [u32('a:b')] };
+    assert.equal(decodeDump(textOf({ nic: shape })).devices.get('nic')?.description?.name, shape.name);
+  });
+
   it('takes names that mean something to objects', () => {
     const text = textOf({ nic: { fields: [u32('__proto__'), structure('constructor', { fields: [] })] } });
     const { devices } = decodeDump(text.replaceAll('"nic":', '"__proto__":'));
@@ -182,5 +184,15 @@ describe('decoding a dump', () => {
     const filled = (piece: string) => piece.repeat(VMSTATE_LIMITS.text / piece.length);
     for (const text of [filled('['), filled('[],'), filled('{"a":'), filled('"'), filled('\\'), filled('1,')])
       assert.throws(() => decodeDump(text), { name: 'VmstateError' });
+    const deep = (opening: string, inner: string, closing: string, times: number) =>
+      assert.throws(() => decodeDump(opening.repeat(times) + inner + closing.repeat(times)), {
+        code: 'ERR_VMSTATE_LIMIT',
+        field: 'depth',
+      });
+    deep('[', '', ']', VMSTATE_LIMITS.containers);
+    deep('{"a":', '1', '}', VMSTATE_LIMITS.containers);
+    const members = (text: string) =>
+      `{${text.repeat(VMSTATE_LIMITS.members - 3)}"vmschkmachine":{"Name":"a"}}`;
+    assert.throws(() => decodeDump(members('"a":1,')), { code: 'ERR_VMSTATE_DUPLICATE', field: '/a' });
   });
 });
