@@ -1,6 +1,7 @@
 /** Migration parameters of a device: what is in effect, what its state says of them, and who may load that. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { parseInfo, readInfo } from '../../../src/compat/index.ts';
 import { defineParameter, PACKED_RING } from '../../../src/device/index.ts';
@@ -103,6 +104,16 @@ describe('the state of a device', () => {
       own(state).map(({ name }) => name),
       ['ferry.parameters', ...own(first).map(({ name }) => name)],
     );
+  });
+
+  test('in the second format is written and read as the kept one', () => {
+    const kept = new URL('../../vectors/state/format2-parameters.hex', import.meta.url);
+    const golden = Buffer.from(readFileSync(kept, 'utf8').replaceAll(/#.*|\s/g, ''), 'hex');
+    const [source, destination] = [new WordDevice(), new WordDevice()];
+    source.word = 7;
+    assert.deepEqual(Buffer.from(saved(source)), golden);
+    loadInto(destination, new Uint8Array(golden));
+    assert.equal(destination.word, 7);
   });
 
   for (const [what, here, there] of [
