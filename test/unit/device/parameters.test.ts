@@ -107,7 +107,7 @@ describe('the state of a device', () => {
   });
 
   test('in the second format is written and read as the kept one', () => {
-    const kept = new URL('../../vectors/state/format2-parameters.hex', import.meta.url);
+    const kept = new URL('../../vectors/state/with-parameters.hex', import.meta.url);
     const golden = Buffer.from(readFileSync(kept, 'utf8').replaceAll(/#.*|\s/g, ''), 'hex');
     const [source, destination] = [new WordDevice(), new WordDevice()];
     source.word = 7;
