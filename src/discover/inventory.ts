@@ -90,7 +90,6 @@ function remembering(): Read {
     const before = known.get(text);
     if (before !== undefined) return before;
     const read = readInfo(text);
-    if (text.length > MAX_REMEMBERED) return read;
     for (const oldest of known.keys()) if (known.size >= REMEMBERED) known.delete(oldest);
     known.set(text, read);
     return read;
@@ -182,9 +181,11 @@ interface Place {
 export function readEntry(text: string, at: Place, read: Read = readInfo): InventoryEntry {
   const members = memberTexts(text);
   const info = members?.get('info');
-  if (members === undefined || info === undefined) return documentEntry(text, at, {}, read);
+  const by = text.length > MAX_REMEMBERED ? readInfo : read;
+  if (members === undefined || info === undefined || members.has('models'))
+    return documentEntry(text, at, {}, by);
   const beside = BESIDE.safeParse(besideOf(members));
-  if (beside.success) return documentEntry(info, at, beside.data, read);
+  if (beside.success) return documentEntry(info, at, beside.data, by);
   const [issue] = beside.error.issues;
   const found = `${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`;
   return { id: at.id, where: at.place, error: wrong(at.place, found) };

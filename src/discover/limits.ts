@@ -19,7 +19,7 @@ export const MAX_INVENTORY = 1_000_000;
 /** Different documents of one inventory that are remembered, so that hosts of one kind cost little. */
 export const REMEMBERED = 64;
 
-/** Characters of a document beyond which it is not remembered. */
+/** Characters of an entry beyond which its document is not remembered. */
 export const MAX_REMEMBERED = 65_536;
 
 /** Characters of an id, a label or a place in an inventory. */

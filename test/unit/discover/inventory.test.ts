@@ -29,6 +29,7 @@ describe('an inventory', () => {
       'a.json',
       JSON.stringify({ id: 'host7', info: NIC, labels: ['ssd', 'x'], weight: 2.5, where: 'rack 4' }),
     );
+    folder.file('bare.json', JSON.stringify({ ...NIC, info: 'not an entry' }));
     folder.file('c.ndjson', `${NIC_TEXT}\n\n{"info":${NIC_TEXT},"id":"host9"}`);
     folder.file('.hidden.json', '{');
     folder.file('README', 'no document');
@@ -42,7 +43,7 @@ describe('an inventory', () => {
     assert.equal(first.discovered.where, join(folder.path, 'a.json'));
     assert.deepEqual(
       rest.map(({ id }) => id),
-      ['b', `${join(folder.path, 'c.ndjson')}:1`, 'host9'],
+      ['b', 'bare', `${join(folder.path, 'c.ndjson')}:1`, 'host9'],
     );
   });
 
