@@ -1,8 +1,9 @@
 /** Migration info documents: what they mean, what is wrong with them and where, and their canonical text. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { formatDomain, formatInfo, parseInfo, readInfo } from '../../../src/compat/index.ts';
+import { formatDomain, formatInfo, LINT_CODES, parseInfo, readInfo } from '../../../src/compat/index.ts';
 import { documentArbitrary } from '../../support/compat/documents.ts';
 
 /** A document of one model with these members. */
@@ -153,5 +154,19 @@ describe('canonical text', () => {
       },
     });
     assert.ok(formatInfo(parseInfo(text)).indexOf('"a":') < formatInfo(parseInfo(text)).indexOf('"q":'));
+  });
+});
+
+describe('docs/migration-info.md', () => {
+  const text = readFileSync('docs/migration-info.md', 'utf8');
+
+  test('shows a document in which nothing is found', () => {
+    const example = /```json\n([\s\S]*?)```/.exec(text)?.[1];
+    assert.deepEqual(readInfo(example ?? '').findings, []);
+  });
+
+  test('tells of every code', () => {
+    const told = [...text.matchAll(/^\| `([a-z-]+)` \| (?:error|warning) \|/gm)].map((row) => row[1]);
+    assert.deepEqual(told, [...LINT_CODES]);
   });
 });
