@@ -145,12 +145,13 @@ function backingOf({ directory, memory }: FsFlags): FsBacking | undefined {
   return memory === undefined ? undefined : 'memory';
 }
 
-type GivenOptions = Readonly<Record<string, unknown>>;
+/** Options of either kind, as far as they were given. */
+type GivenOptions = Partial<FsOptions & DirectoryFsOptions>;
 
 /** What the options say about migration parameters. */
 function givenBy(flags: FsFlags, options: GivenOptions): FsGiven {
   const backing = backingOf(flags);
-  const { memory, requestQueues, readOnly, locks } = options as Pick<FsGiven, keyof FsGiven & string>;
+  const { memory, requestQueues, readOnly, locks } = options;
   return {
     tag: flags.tag !== undefined,
     ...(backing !== undefined && { backing }),
