@@ -94,7 +94,7 @@ export const FS_OFFER: Model = defineModel(FS_MODEL, PARAMETERS, [
 ]);
 
 /** What is known of a device before it is made: what its options say, as far as they were given. */
-export interface FsGiven extends Partial<Omit<CommonOptions, 'tag'>> {
+export interface FsGiven extends Partial<Pick<CommonOptions, 'requestQueues' | 'locks'>> {
   readonly backing?: FsBacking;
   readonly memory?: number;
   readonly readOnly?: boolean;
