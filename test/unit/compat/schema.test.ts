@@ -6,8 +6,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import fc from 'fast-check';
 import { type InfoDocument, loadInfoShape, parseInfo, readInfo } from '../../../src/compat/index.ts';
 import { schemaFile, schemaText } from '../../../tools/info-schema/write.ts';
-import { Draw } from '../../fuzz/draw.ts';
-import { makeDocument } from '../../support/compat/documents.ts';
+import { documentArbitrary, drawArbitrary, makeDocument } from '../../support/compat/documents.ts';
 import { mutated } from '../../support/compat/mutated.ts';
 
 const shape = await loadInfoShape();
@@ -20,8 +19,7 @@ test('the published file is the schema (node tools/info-schema/write.ts writes i
 
 test('both take every sound document', () => {
   fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 600 }), (bytes) => {
-      const document = makeDocument(Draw.replay(bytes));
+    fc.property(documentArbitrary, (document) => {
       assert.ok(validate(document), JSON.stringify(validate.errors));
       assert.equal(shape.safeParse(document).success, true);
     }),
@@ -31,8 +29,7 @@ test('both take every sound document', () => {
 test('both say the same of documents with something changed, and what is read without an error suits them', () => {
   let [sound, spoilt] = [0, 0];
   fc.assert(
-    fc.property(fc.uint8Array({ minLength: 50, maxLength: 700 }), (bytes) => {
-      const draw = Draw.replay(bytes);
+    fc.property(drawArbitrary, (draw) => {
       const document: unknown = JSON.parse(JSON.stringify(mutated(makeDocument(draw), draw)));
       // zod passes over members of this name, which are none of its types'
       if (JSON.stringify(document).includes('__proto__')) return;
