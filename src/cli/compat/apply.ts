@@ -7,10 +7,12 @@ import type { Values } from './documents.ts';
 import { CAN, reasonLines } from './reasons.ts';
 import { addSourceOptions, readSource, type SourceFlags } from './source.ts';
 import { type Show, table } from './table.ts';
+import { readWhere } from './where.ts';
 
 interface ApplyFlags extends OutputFlags, SourceFlags {
   readonly sysfs?: string;
   readonly uuid?: string;
+  readonly document?: string;
 }
 
 interface Written {
@@ -51,18 +53,27 @@ export function addApplyCommand(compat: Command, own: readonly string[]): void {
       'Give a device in sysfs, or a new one of a type, the parameters of a source: each attribute is written once. Nothing is written when the answer is no.',
     )
     .option('--sysfs <path>', 'the device, or the type that a new one is made of')
-    .option('--uuid <uuid>', 'UUID of a new device; made up where it is not given');
+    .option('--uuid <uuid>', 'UUID of a new device; made up where it is not given')
+    .option(
+      '--document <where>',
+      'the document that was checked with: where the device has another one nothing is written; needed where it names no type',
+    );
   addSourceOptions(command);
   addOutputOptions(command).action((flags: ApplyFlags) =>
     answer<ApplyDocument>(command, own, flags, {
       run: async (asking) => {
         const sysfs = needed(command, '--sysfs <path>', flags.sysfs);
-        const { list } = await readSource(command, flags, asking);
+        const { list, model: source } = await readSource(command, flags, asking);
         const head = { sysfs, model: list.model };
         try {
-          const { uuid } = flags;
           const { signal } = asking;
-          const applied = await applySysfs(sysfs, list, { signal, ...(uuid === undefined ? {} : { uuid }) });
+          const planned = flags.document === undefined ? undefined : await readWhere(flags.document, asking);
+          const applied = await applySysfs(sysfs, list, {
+            document: planned?.info,
+            source,
+            uuid: flags.uuid,
+            signal,
+          });
           const { reasons } = applied.check;
           if (applied.outcome === 'refused') {
             const said = applied.check.answer;

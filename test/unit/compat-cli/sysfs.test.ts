@@ -34,6 +34,12 @@ test('what a device in sysfs has, and making another one the same', async () => 
   assert.equal(no.status, 1);
   assert.match(no.stdout, /^no: .*; nothing was written\n {2}no {8}The destination does not take q=9/);
   assert.equal(tree.attribute(other, 'q'), '8');
+
+  const planned = tree.file('planned.json', JSON.stringify({ models: {} }));
+  const changed = await compat('apply', '--sysfs', other, ...words, '--document', planned);
+  assert.equal(changed.status, 2);
+  assert.match(changed.stderr, /ERR_DISCOVER_CHANGED/);
+  assert.equal(tree.attribute(other, 'q'), '8');
 });
 
 test('what a device refuses is told with what had been written', () => {
