@@ -1,5 +1,6 @@
 /** `ferry compat` on documents: what people read, what programs read, how it ends. */
 import assert from 'node:assert/strict';
+import { chmodSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { NO_ANSWER, SHAPES } from './shapes.ts';
 import { compat, Folder, json, NIC } from './support.ts';
@@ -153,6 +154,37 @@ test('what cannot be read is no answer: 2, on stderr, and as JSON where that was
     const { error } = NO_ANSWER.parse(JSON.parse(stdout));
     assert.ok(stderr.includes(error.code));
   }
+});
+
+test('--run-check: the program itself turns what is unproven into yes or no', async () => {
+  const program = folder.write(
+    'my-nic',
+    `#!/bin/sh
+case "$*" in
+  *--print-migration-info-json*) exec cat ${nic} ;;
+  *ring=512*--check) printf 'ring 512 is\\033[2J too large\\n' >&2; exit 1 ;;
+  *ring=300*--check) exit 0 ;;
+  *) exit 7 ;;
+esac
+`,
+  );
+  chmodSync(program, 0o755);
+  const asked = (ring: number, ...words: string[]) =>
+    compat('check', ...MOVING, '--param', `ring=${ring}`, '--to', program, ...words);
+  assert.equal((await asked(512)).status, 3);
+  const no = await asked(512, '--run-check');
+  assert.equal(no.status, 1);
+  assert.match(no.stdout, /^no: .*\n {2}no {8}.* refuses: ring 512 is\\x1b\[2J too large\n/);
+  assert.equal((await asked(300, '--run-check')).status, 0);
+  const crash = await asked(400, '--run-check');
+  assert.deepEqual([crash.status, crash.stdout], [2, '']);
+  assert.match(crash.stderr, /exit status 7.*ERR_DISCOVER_CRASH/);
+  const file = await compat('check', ...MOVING, '--to', nic, '--run-check');
+  assert.equal(file.status, 2);
+  assert.match(file.stderr, /only a program can check arguments itself/);
+  const two = await compat('check', '--from', program, '--to', program, '--', '--own');
+  assert.equal(two.status, 2);
+  assert.match(two.stderr, /are programs: which of them the arguments after -- belong to is not clear/);
 });
 
 for (const [words, message] of [
