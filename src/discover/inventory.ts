@@ -126,7 +126,8 @@ async function fromFile(path: string, id: string, read: Read): Promise<Inventory
 }
 
 async function* fromLinesFile(path: string, read: Read): AsyncGenerator<InventoryEntry> {
-  await using file = await openRegular(path);
+  const { file } = await openRegular(path);
+  await using _file = file;
   yield* fromLines(chunksOf(file, path), path, { kind: 'file', path }, read);
 }
 

@@ -8,6 +8,9 @@ import { STDIN_WITHIN } from './limits.ts';
 
 const CHUNK = 65_536;
 
+/** A page, and one byte more by which an attribute that is longer shows at once. */
+const LEAST_CHUNK = 4097;
+
 /**
  * The text of the regular file at `path`, of at most `limit` bytes. `follow: false` takes no symbolic link.
  *
@@ -18,12 +21,12 @@ export async function readText(
   limit: number,
   options: { follow?: boolean } = {},
 ): Promise<string> {
-  await using file = await openRegular(path, options);
-  const { size } = await file.stat();
+  const { file, size } = await openRegular(path, options);
+  await using _file = file;
   if (size > limit) throw tooLarge(path, limit);
   const chunks: Buffer[] = [];
   let length = 0;
-  for await (const chunk of chunksOf(file, path, Math.max(size, CHUNK))) {
+  for await (const chunk of chunksOf(file, path, size + LEAST_CHUNK)) {
     length += chunk.length;
     if (length > limit) throw tooLarge(path, limit);
     chunks.push(chunk);
@@ -31,16 +34,26 @@ export async function readText(
   return decodeText(Buffer.concat(chunks), path);
 }
 
-/** Opens a regular file for reading. A FIFO that nobody writes to is not waited for. */
-export async function openRegular(path: string, { follow = true } = {}): Promise<FileHandle> {
+/**
+ * Opens a regular file for reading; the caller closes it. `size` is what the kernel says, which is no more than a hint for
+ * files that it makes up. A FIFO that nobody writes to is not waited for.
+ */
+export async function openRegular(
+  path: string,
+  { follow = true } = {},
+): Promise<{ file: FileHandle; size: number }> {
   const flags = constants.O_RDONLY | constants.O_NONBLOCK | (follow ? 0 : constants.O_NOFOLLOW);
   const file = await open(path, flags).catch((cause) => {
     throw readFailure(path, cause);
   });
-  const status = await file.stat();
-  if (status.isFile()) return file;
-  await file.close();
-  throw new DiscoverError('ERR_DISCOVER_KIND', `${path} is ${kindOf(status)}, expected a regular file`);
+  try {
+    const status = await file.stat();
+    if (status.isFile()) return { file, size: status.size };
+    throw new DiscoverError('ERR_DISCOVER_KIND', `${path} is ${kindOf(status)}, expected a regular file`);
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
 }
 
 /** What `file` holds from its start on, in pieces of at most `size` bytes. Each piece is a buffer of its own. */
