@@ -2,10 +2,10 @@ import { type Answer, answerOf } from '../compat/index.ts';
 import { FerryError } from '../errors.ts';
 import {
   compareQemus,
-  describeQemu,
   gatherUse,
   programOf,
   type QemuComparison,
+  QemuDescriptions,
   type QemuProgram,
   type VmUse,
 } from '../qemu-compat/index.ts';
@@ -23,6 +23,8 @@ export interface PreviewOptions {
   readonly destination: QemuProgram;
   /** The program that runs the guest; found by the process behind the monitor unless given. */
   readonly source?: QemuProgram;
+  /** Where descriptions of programs are kept, when more VMs than one are looked at. */
+  readonly descriptions?: QemuDescriptions;
   /** How Ferry's back ends are spoken with; over their control sockets when absent. */
   readonly backEnds?: BackEndInquiry;
   readonly signal?: AbortSignal;
@@ -48,14 +50,12 @@ export interface MovePreview {
  * `ERR_PREVIEW_SOURCE` when the program behind the monitor cannot be told.
  */
 export async function previewMove(options: PreviewOptions): Promise<MovePreview> {
-  const { monitor, destination, backEnds = controlSockets, signal = new AbortController().signal } = options;
+  const { monitor, destination, backEnds = controlSockets, descriptions = new QemuDescriptions() } = options;
+  const signal = options.signal ?? new AbortController().signal;
   await using side = await Side.connect('source', monitor, TIMINGS, signal);
   const source = await gatherFacts(side, backEnds, signal);
   const program = options.source ?? (await runningProgram(side));
-  const [here, there] = await Promise.all([
-    describeQemu(program, { signal }),
-    describeQemu(destination, { signal }),
-  ]);
+  const [here, there] = await descriptions.describeBoth(program, destination, { signal });
   const use = await gatherUse(side.client, here, there, { signal });
   const findings = runSourceChecks({ source });
   const comparison = compareQemus(here, there, { use });

@@ -23,6 +23,24 @@ export async function inFolder<T>(work: (folder: string) => Promise<T>): Promise
   }
 }
 
+/** The results of two questions at a time. When one fails the other one is ended before that is told. */
+export async function bothOf<A, B>(
+  signal: AbortSignal,
+  first: (signal: AbortSignal) => Promise<A>,
+  second: (signal: AbortSignal) => Promise<B>,
+): Promise<[A, B]> {
+  const failing = new AbortController();
+  const either = AbortSignal.any([signal, failing.signal]);
+  const asked = [first(either), second(either)] as const;
+  try {
+    return await Promise.all(asked);
+  } catch (error) {
+    failing.abort();
+    await Promise.allSettled(asked);
+    throw error;
+  }
+}
+
 /** Starts `program` with `args` and no guest; the caller ends it. */
 export async function startAlone(
   program: QemuProgram,
@@ -60,6 +78,8 @@ export async function askQemu<T>(
       });
       return await question(client);
     } catch (error) {
+      // A child that was ended for it says nothing of its own
+      signal.throwIfAborted();
       if (!(error instanceof QemuCompatError) && (await hasEnded(child, error)))
         throw ended(program, child, error);
       throw error;

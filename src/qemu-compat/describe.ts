@@ -1,8 +1,9 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { asError } from '../errors.ts';
 import { type CpuDefinition, type MachineInfo, type QmpClient, QmpCommandError } from '../qmp/index.ts';
 import { decodeDump, type VmstateDump } from '../vmstate/index.ts';
-import { askQemu, atMost, explain, inFolder, startAlone } from './ask.ts';
+import { askQemu, atMost, bothOf, explain, inFolder, startAlone } from './ask.ts';
 import { builtInMachines } from './built-in.ts';
 import type {
   CpuModel,
@@ -28,10 +29,11 @@ export async function describeQemu(
   const deadline = AbortSignal.timeout(options.timeoutMs ?? QEMU_COMPAT_LIMITS.describeMs);
   const signal = options.signal === undefined ? deadline : AbortSignal.any([deadline, options.signal]);
   try {
-    const [own, vmstate] = await Promise.all([
-      askQemu(program, ['-machine', 'none'], signal, (client) => askAll(client, signal)),
-      dumpVmstate(program, signal),
-    ]);
+    const [own, vmstate] = await bothOf(
+      signal,
+      (either) => askQemu(program, ['-machine', 'none'], either, (client) => askAll(client, either)),
+      (either) => dumpVmstate(program, either),
+    );
     const { builtIn, queues } = await builtInMachines(program, own, signal);
     return { path: program.path, ...own, builtIn, queues, vmstate };
   } catch (error) {
@@ -185,22 +187,29 @@ async function dumpVmstate(program: QemuProgram, signal: AbortSignal): Promise<V
     const file = join(folder, 'vmstate.json');
     await using child = await startAlone(program, ['-machine', 'none', '-dump-vmstate', file], signal);
     const { code } = await child.ended(QEMU_COMPAT_LIMITS.answerMs);
+    signal.throwIfAborted();
     if (code !== 0)
       throw new QemuCompatError(
         'ERR_QEMU_START',
         `${program.path} writes no vmstate dump: ${child.failure().message}`,
       );
-    return decodeDump(await readBounded(file, program.path));
+    return decodeDump(await readDump(file, program.path));
   });
 }
 
-async function readBounded(file: string, path: string): Promise<Buffer> {
-  await using handle = await open(file);
-  const { size } = await handle.stat();
-  if (size > QEMU_COMPAT_LIMITS.dumpBytes)
+async function readDump(file: string, path: string): Promise<Buffer> {
+  try {
+    await using handle = await open(file);
+    const { size } = await handle.stat();
+    if (size <= QEMU_COMPAT_LIMITS.dumpBytes) return await handle.readFile();
     throw new QemuCompatError(
       'ERR_QEMU_ANSWER',
       `The vmstate dump of ${path} has ${size} bytes, at most ${QEMU_COMPAT_LIMITS.dumpBytes} are taken`,
     );
-  return handle.readFile();
+  } catch (error) {
+    if (error instanceof QemuCompatError) throw error;
+    throw new QemuCompatError('ERR_QEMU_START', `${path} writes no vmstate dump: ${asError(error).message}`, {
+      cause: error,
+    });
+  }
 }

@@ -21,6 +21,7 @@ export {
   type QemuProgram,
   type Scalar,
 } from './description.ts';
+export { QemuDescriptions } from './descriptions.ts';
 export { endOfLife, formatRelease, type Release } from './end-of-life.ts';
 export { QemuCompatError, type QemuCompatErrorCode } from './errors.ts';
 export { QEMU_COMPAT_LIMITS, type QemuCompatLimits } from './limits.ts';

@@ -12,6 +12,7 @@ import {
   describeQemu,
   gatherUse,
   type QemuDescription,
+  QemuDescriptions,
   type QemuReason,
   type Scalar,
 } from '../../src/qemu-compat/index.ts';
@@ -282,8 +283,9 @@ test('a Linux guest: what its preview forbids fails, what its remedy allows move
     further: () => further,
     test: t,
   });
+  const descriptions = new QemuDescriptions();
   const here = currentMachine(guest);
-  const before = await previewMove({ monitor: here.qmp, destination: young });
+  const before = await previewMove({ monitor: here.qmp, destination: young, descriptions });
   assert.equal(before.answer, 'no');
   const against = before.comparison.reasons.filter(({ answer }) => answer === 'no');
   assert.deepEqual(
@@ -311,7 +313,7 @@ test('a Linux guest: what its preview forbids fails, what its remedy allows move
     [undefined, old],
   ] as const) {
     const source = from ?? currentMachine(guest);
-    const preview = await previewMove({ monitor: source.qmp, destination: to });
+    const preview = await previewMove({ monitor: source.qmp, destination: to, descriptions });
     assert.equal(preview.answer, 'yes', JSON.stringify(preview.comparison.reasons));
     const destination = await startDestination(guest, { qemu: to });
     const verdict = await migrate({ source: source.qmp, destination: destination.qmp });
