@@ -1,7 +1,9 @@
+import { isUtf8 } from 'node:buffer';
 import { open, stat } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { type MigrationList, readList } from '../../compat/index.ts';
 import { type Discovered, discover } from '../../discover/index.ts';
+import { MAX_LIST_FILE } from '../limits.ts';
 
 /** What an argument that names an implementation may be. */
 export const WHERE =
@@ -33,18 +35,24 @@ export async function readWhere(where: string, asking: Asking): Promise<Found> {
   return found;
 }
 
-/** Characters of a file that holds a list, or one as JSON. */
-const MAX_FILE = 4_194_304;
-
 /** The list in the file at `path`, as `ferry compat list` prints it, with or without `--json`; undefined where it is none. */
 export async function readListFile(path: string): Promise<MigrationList | undefined> {
-  const found = await stat(path).catch(() => undefined);
-  if (found?.isFile() !== true || (found.mode & 0o111) !== 0 || found.size > MAX_FILE) return undefined;
-  await using file = await open(path);
-  const text = await file.readFile('utf8');
+  const text = await readSmall(path);
+  if (text === undefined) return undefined;
   if (!text.trimStart().startsWith('{')) return readList(text);
   const saved = savedList(text);
   return saved === undefined ? undefined : readList(saved);
+}
+
+/** The text of a file that may hold a list. What it cannot be is left to whoever looks for a document there. */
+async function readSmall(path: string): Promise<string | undefined> {
+  const found = await stat(path).catch(() => undefined);
+  const { size = 0, mode = 0 } = found ?? {};
+  if (found?.isFile() !== true || (mode & 0o111) !== 0 || size === 0 || size > MAX_LIST_FILE)
+    return undefined;
+  await using file = await open(path);
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(size), 0, size, 0);
+  return isUtf8(buffer) ? buffer.toString('utf8', 0, bytesRead) : undefined;
 }
 
 /** The text of the list in what `ferry compat list --json` prints. */

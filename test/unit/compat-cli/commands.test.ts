@@ -73,6 +73,24 @@ test('list: what a new device has, and what it is told; it can be saved and give
   }
 });
 
+test('a file that is no list is told for what it is', async () => {
+  for (const [content, message] of [
+    ['not a list\n', /expected a domain name and a path/],
+    ['a.com/nic\nq\n', /found no =, expected name=value/],
+    ['a.com/nic\nq=4', /does not end with a newline/],
+    [JSON.stringify({ version: 1, command: 'list', list: { text: 'x' } }), /ERR_COMPAT_LIST/],
+    [JSON.stringify({ version: 1, command: 'list', list: 4 }), /ERR_DISCOVER_DOCUMENT/],
+    ['\ud800', /ERR_/],
+    [' '.repeat(4_194_305), /ERR_DISCOVER_SIZE/],
+    ['', /ERR_DISCOVER_DOCUMENT/],
+  ] as const) {
+    const from = folder.write('no.list', content);
+    const { status, stderr } = await compat('check', '--from', from, '--to', nic);
+    assert.equal(status, 2);
+    assert.match(stderr, message);
+  }
+});
+
 test('a document as the source is a new device of it', async () => {
   const { answer, source } = await json('check', '--from', nic, '--param', 'q=16', '--to', nic);
   assert.deepEqual(source.list.parameters, { fmt: 'v2', q: '16', ring: '256', rss: 'on' });
