@@ -52,7 +52,7 @@ export interface CheckOptions {
  * 5. Both switch a parameter off by the same value.
  * 6. Its rules hold for all values together.
  *
- * Condition 7, the digest, is for the moment of loading: `compareActive`. Throws `ERR_COMPAT_MODEL` where `options.source`
+ * Condition 7, the digest (`listDigest`), is for the moment of loading. Throws `ERR_COMPAT_MODEL` where `options.source`
  * is another model than the list's.
  */
 export function check(list: MigrationList, destination: MigrationInfo, options: CheckOptions = {}): Check {

@@ -7,7 +7,7 @@ export type { GivenUp } from './choice/given-up.ts';
 export { Pool } from './choice/pool.ts';
 export { RULES, type Rule } from './choice/preference.ts';
 export { buildList, complete, initialValues, profileValues } from './complete.ts';
-export { compareActive, listDigest } from './digest.ts';
+export { listDigest } from './digest.ts';
 export { LINT_CODES, type LintCode, type LintFinding } from './document/findings.ts';
 export { formatInfo } from './document/format.ts';
 export { parseInfo, type ReadInfo, readInfo } from './document/read.ts';

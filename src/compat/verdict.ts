@@ -29,8 +29,6 @@ export const REASON_CODES = [
   'any-value',
   /** unproven: a rule of the destination goes beyond what is evaluated. */
   'constraint-beyond',
-  /** no: the destination runs with another list than the one that was checked (condition 7). */
-  'digest',
 ] as const;
 
 export type ReasonCode = (typeof REASON_CODES)[number];

@@ -22,7 +22,6 @@ const reason = z.strictObject({
     'refused',
     'any-value',
     'constraint-beyond',
-    'digest',
   ]),
   answer,
   parameter: z.string().optional(),
