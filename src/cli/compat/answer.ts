@@ -85,9 +85,10 @@ export async function answer<D extends Document>(
     // Wrong usage that only now shows has been told
     if (thrown instanceof CommanderError) throw thrown;
     const { message } = asError(thrown);
-    const code = thrown instanceof FerryError ? thrown.code : 'ERR_UNKNOWN';
+    const cancelled = interrupt.cancel.aborted ? 'ERR_CANCELLED' : 'ERR_UNKNOWN';
+    const code = thrown instanceof FerryError ? thrown.code : cancelled;
     process.exitCode = ExitCode.usage;
-    err(`ferry compat ${command.name()}: ${printable(message)} (${code})\n`);
+    err(`ferry compat ${command.name()}: ${printable(message.trimEnd())} (${code})\n`);
     if (flags.json === true) out(jsonLine({ ...head, error: { code, message } }));
   }
 }

@@ -4,9 +4,13 @@ const HIDDEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 /** The same in JSON, where what has no other escape comes as UTF-16 units. */
 const HIDDEN_IN_JSON = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
-/** `text` with every character that a terminal would act on, or that nobody sees, as `\x1b` or `\u{202e}`. */
+/**
+ * `text` in one line, with every character that a terminal would act on, or that nobody sees, as `\x1b` or `\u{202e}`.
+ * Where a line ended there is an arrow.
+ */
 export function printable(text: string): string {
   return text.replace(HIDDEN, (character) => {
+    if (character === '\n') return ' ↵ ';
     const code = (character.codePointAt(0) ?? 0).toString(16);
     return code.length <= 2 ? `\\x${code.padStart(2, '0')}` : `\\u{${code}}`;
   });

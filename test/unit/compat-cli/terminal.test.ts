@@ -30,7 +30,7 @@ function assertSafe(text: string, what: string): void {
 }
 
 test('control characters, hidden ones and turns of direction are escaped', () => {
-  assert.equal(printable('a\u001b[31m\n\u009b\u202e\ud800é✓'), 'a\\x1b[31m\\x0a\\x9b\\u{202e}\\u{d800}é✓');
+  assert.equal(printable('a\u001b[31m\n\u009b\u202e\ud800é✓'), 'a\\x1b[31m ↵ \\x9b\\u{202e}\\u{d800}é✓');
 });
 
 for (const command of ['info', 'list', 'lint'] as const)
