@@ -1,6 +1,6 @@
 /** `ferry compat find`, `choose` and `newer`: one device and many implementations. */
 import assert from 'node:assert/strict';
-import { mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { compat, Folder, json, NIC } from './support.ts';
@@ -141,4 +141,33 @@ test('newer: more modern is what fewer take; it is told where lists cannot be co
   const apart = await compat('newer', list('a.list', 'q=16'), plain, '--among', inventory);
   assert.equal(apart.status, 3);
   assert.match(apart.stdout, /^unproven: .* cannot be compared\n/);
+});
+
+test('find: among the back ends that are installed here, by their descriptors', async (t) => {
+  const { XDG_CONFIG_HOME } = process.env;
+  t.after(() => {
+    if (XDG_CONFIG_HOME === undefined) delete process.env.XDG_CONFIG_HOME;
+    else process.env.XDG_CONFIG_HOME = XDG_CONFIG_HOME;
+  });
+  process.env.XDG_CONFIG_HOME = join(folder.path, 'config');
+  mkdirSync(join(folder.path, 'config/qemu/vhost-user'), { recursive: true });
+  const binary = folder.write('my-nic', `#!/bin/sh\nexec cat ${hosts}/new.json\n`);
+  chmodSync(binary, 0o755);
+  const describe = (name: string, type: string, program: string) =>
+    folder.write(`config/qemu/vhost-user/${name}.json`, { description: name, type, binary: program });
+  describe('90-test-nic', 'rpmsg', binary);
+  describe('91-test-silent', 'rpmsg', '/bin/true');
+  describe('92-test-other', 'gpu', binary);
+  const { candidates, unreadable } = await json('find', ...MOVING, '--among', 'installed:rpmsg');
+  assert.deepEqual(
+    candidates.map(({ id, where, answer }) => [id, where, answer]),
+    [['90-test-nic', binary, 'yes']],
+  );
+  assert.deepEqual(
+    unreadable.map(({ id }) => id),
+    ['91-test-silent'],
+  );
+  const unknown = await compat('find', ...MOVING, '--among', 'installed:toaster');
+  assert.equal(unknown.status, 2);
+  assert.match(unknown.stderr, /toaster is no type of back end, expected one of 9p, /);
 });
