@@ -7,6 +7,7 @@
  */
 import { parseArgs } from 'node:util';
 import { blkRows } from '../../bench/blk.ts';
+import { compatRows } from '../../bench/compat.ts';
 import { engineRows } from '../../bench/engine.ts';
 import { fuseRows } from '../../bench/fuse.ts';
 import { machine, type Row, table } from '../../bench/report.ts';
@@ -34,6 +35,7 @@ await fuseRows(wanted, take);
 await blkRows(wanted, take);
 await stateRows(wanted, take);
 await engineRows(wanted, take);
+compatRows(wanted, take);
 await vmstateRows(wanted, take);
 if (rows.length === 0) {
   process.stderr.write(`No row starts with ${JSON.stringify(only)}\n`);

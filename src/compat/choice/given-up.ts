@@ -40,13 +40,11 @@ function givenUp(
 ): GivenUp {
   const entry = field.coverOf(column).entryOf(value, off);
   const because = field.idsOf((member) => !takes(field.parameterOf(member, column), entry));
-  const lacking = field.idsOf((member) => field.parameterOf(member, column) === undefined);
   const others =
     rule === 'profile' ? 'the profile has another value' : 'a rule between parameters forbids it';
+  const verb = because.length === column.absent && entry.value !== undefined ? 'lack' : 'refuse';
   const why =
-    because.length === 0
-      ? others
-      : `${nameSome(because)} ${lacking.length === because.length ? 'lack' : 'refuse'}${because.length === 1 ? 's' : ''} it`;
+    because.length === 0 ? others : `${nameSome(because)} ${verb}${because.length === 1 ? 's' : ''} it`;
   return {
     parameter: column.name,
     value: formatValue(value),
