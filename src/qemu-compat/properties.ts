@@ -104,7 +104,7 @@ function reasonFor(device: string, { code, property, have, want, known }: Proper
   };
 }
 
-/** What a VM's devices were given, and the destination does not know. */
+/** What a VM's devices were given, or QEMU worked out for them, by properties that the destination does not know. */
 function given(gatherer: Gatherer, differences: Differences, { name, here }: CommonMachine): void {
   for (const { type, path, added, properties } of gatherer.use?.devices ?? []) {
     const [device, there] = [gatherer.source.devices.get(type), gatherer.destination.devices.get(type)];
@@ -115,12 +115,12 @@ function given(gatherer: Gatherer, differences: Differences, { name, here }: Com
       if (byDefault === undefined || sameValue(value, byDefault) || there.properties.has(property)) continue;
       gatherer.add([name], {
         code: 'property-missing',
-        answer: 'no',
+        answer: 'unproven',
         device: type,
         parameter: `${type}.${property}`,
         have: format(value),
         message: `${path} has ${property}=${format(value)}, which QEMU ${formatQemuVersion(gatherer.destination)} does not know`,
-        remedy: `Start the VM anew with ${property}=${format(byDefault)}`,
+        remedy: `Start the VM anew without ${property}, or with ${property}=${format(byDefault)}, if it was given`,
       });
     }
   }

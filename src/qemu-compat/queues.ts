@@ -51,7 +51,7 @@ function tooLarge(device: string, uncertain: boolean) {
     want: 'what the device asks for',
     message: uncertain
       ? `It could not be found out how many entries both sides give the queues of ${device}`
-      : `The source gives every queue of ${device} ${LARGEST} entries, the destination only what the device asks for, and refuses to load more`,
+      : `The source gives every queue of ${device} ${LARGEST} entries, which the guest’s driver takes as they are; the destination has what the device asks for, and refuses to load more`,
     remedy: `Devices that have ${QUEUE_SIZES.join(' or ')} can be started with ${LARGEST} on both sides; remove others first`,
   };
 }

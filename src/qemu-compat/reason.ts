@@ -17,9 +17,13 @@ export const QEMU_CODES = [
   'compat-unknown',
   /** no: the destination has no such device type. */
   'device-missing',
+  /** no: no QEMU migrates a VM with such a device, and the source says so itself. */
+  'device-unmigratable',
+  /** unproven: one side alone describes the state of such a device; the other one has none, or sends it without a description. */
+  'device-state',
   /** no: QEMU saves the state of such a device, and cannot load it, in any version that is known. */
   'device-broken',
-  /** no: a property that this device was given is not known at the destination. */
+  /** unproven: a device has something else than the default of a property that the destination does not know. */
   'property-missing',
   /** unproven: devices that are not given this property have another value at the destination. */
   'property-default',

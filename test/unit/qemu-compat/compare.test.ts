@@ -152,7 +152,9 @@ test('of a VM only what it uses counts, with the values that it has', () => {
   assert.deepEqual(of({ type: 'nic', has: { speed: 3, old: 0 } }), [
     'unproven property-default nic.speed 3>2 pc-1.0',
   ]);
-  assert.deepEqual(of({ type: 'nic', has: { speed: 2, old: 7 } }), ['no property-missing nic.old pc-1.0']);
+  assert.deepEqual(of({ type: 'nic', has: { speed: 2, old: 7 } }), [
+    'unproven property-missing nic.old pc-1.0',
+  ]);
   assert.deepEqual(of({ type: 'gone' }), ['no device-missing gone pc-1.0']);
 });
 
