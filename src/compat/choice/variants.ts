@@ -1,5 +1,5 @@
 /** Implementations that say the same are one variant, and parameters that are described alike are one stance. */
-import type { BoxDomain } from '../domain.ts';
+import { type BoxDomain, sameDomain } from '../domain.ts';
 import type { Assignment, Constraint, Model, Parameter } from '../model.ts';
 import { compareBytes, formatValue, type Value } from '../value.ts';
 
@@ -11,6 +11,16 @@ export interface Stance {
   /** How many variants hold it. */
   holders: number;
 }
+
+/** The stances of one column that are in use. */
+interface Said {
+  readonly byText: Map<string, Stance>;
+  /** The latest few by their initial values: comparing with these is faster than making a text. */
+  readonly latest: Map<Value, Stance[]>;
+}
+
+/** How many stances with one initial value are compared with before a text is made. */
+const COMPARED = 8;
 
 /** What an implementation says about its model as a whole. */
 export interface Offer {
@@ -41,7 +51,7 @@ export class Variants {
   /** Stances by number; what is free is undefined. */
   readonly stances: (Stance | undefined)[] = [];
   readonly #columnOf = new Map<string, number>();
-  readonly #keyed: Map<string, Stance>[] = [];
+  readonly #said: Said[] = [];
   readonly #free: number[] = [];
   readonly #byKey = new Map<string, Variant>();
   readonly #byModel = new WeakMap<Model, Variant>();
@@ -67,7 +77,12 @@ export class Variants {
     for (const [column, said] of variant.stances.entries()) {
       const stance = said === 0 ? undefined : this.stances[said - 1];
       if (stance === undefined || --stance.holders > 0) continue;
-      this.#keyed[column]?.delete(keyOf(stance.parameter));
+      const { init } = stance.parameter;
+      const { byText, latest } = this.#said[column]!;
+      byText.delete(keyOf(stance.parameter));
+      const others = latest.get(init)?.filter((other) => other !== stance) ?? [];
+      if (others.length > 0) latest.set(init, others);
+      else latest.delete(init);
       this.stances[stance.number] = undefined;
       this.#free.push(stance.number);
     }
@@ -75,7 +90,7 @@ export class Variants {
 
   /** The stances of `column` that are in use. */
   inColumn(column: number): Iterable<Stance> {
-    return this.#keyed[column]?.values() ?? [];
+    return this.#said[column]?.byText.values() ?? [];
   }
 
   #variantOf(model: Model): Variant {
@@ -102,20 +117,23 @@ export class Variants {
     if (column === undefined) {
       column = this.columns.push(name) - 1;
       this.#columnOf.set(name, column);
-      this.#keyed.push(new Map());
+      this.#said.push({ byText: new Map(), latest: new Map() });
     }
     return column;
   }
 
   #stance(column: number, parameter: Parameter): Stance {
-    const keyed = this.#keyed[column]!;
+    const { byText, latest } = this.#said[column]!;
+    const alike = latest.get(parameter.init) ?? [];
+    for (const stance of alike) if (sameParameter(stance.parameter, parameter)) return stance;
     const key = keyOf(parameter);
-    let stance = keyed.get(key);
+    let stance = byText.get(key);
     if (stance === undefined) {
       stance = { number: this.#free.pop() ?? this.stances.length, parameter, holders: 0 };
       this.stances[stance.number] = stance;
-      keyed.set(key, stance);
+      byText.set(key, stance);
     }
+    latest.set(parameter.init, [stance, ...alike.slice(0, COMPARED - 1)]);
     return stance;
   }
 
@@ -133,6 +151,19 @@ export class Variants {
     }
     return offer;
   }
+}
+
+/** Whether both mean the same, whatever their descriptions say. Those that give some values later are left to their texts. */
+function sameParameter(a: Parameter, b: Parameter): boolean {
+  return (
+    a.off === b.off &&
+    a.init === b.init &&
+    a.type === b.type &&
+    a.since === b.since &&
+    a.prefer === b.prefer &&
+    a.valuesSince.length + b.valuesSince.length === 0 &&
+    sameDomain(a.domain, b.domain)
+  );
 }
 
 /** One text for parameters that mean the same, whatever their descriptions say. Values have no newline. */
