@@ -22,11 +22,16 @@ export interface Release {
 export function endOfLife(machine: string): { deprecated: Release; leaves: Release } | undefined {
   const [major, minor] = splitMachine(machine).version ?? [];
   if (major === undefined || minor === undefined) return undefined;
-  const leaves = { major: major + LEAVES_AFTER, minor };
+  const leaves = release(major + LEAVES_AFTER, minor);
   return {
-    deprecated: { major: major + DEPRECATED_AFTER, minor },
+    deprecated: release(major + DEPRECATED_AFTER, minor),
     leaves: isBefore(leaves, FIRST_REMOVAL) ? FIRST_REMOVAL : leaves,
   };
+}
+
+/** The first release from `major.minor` on: before 3.0 there were more than three to a major version. */
+function release(major: number, minor: number): Release {
+  return minor < MONTHS.length ? { major, minor } : { major: major + 1, minor: 0 };
 }
 
 export function isBefore(a: Release, b: Release): boolean {

@@ -227,7 +227,7 @@ test('a machine type is deprecated after three years and leaves after six', () =
   };
   assert.deepEqual(end('pc-q35-7.2'), ['10.2 (December 2025)', '13.2 (December 2028)']);
   assert.deepEqual(end('pc-i440fx-4.1'), ['7.1 (August 2022)', '10.1 (August 2025)']);
-  assert.deepEqual(end('pc-i440fx-2.12'), ['5.12', '10.1 (August 2025)']);
+  assert.deepEqual(end('pc-i440fx-2.12'), ['6.0 (April 2021)', '10.1 (August 2025)']);
   assert.equal(end('microvm'), undefined);
 });
 
