@@ -46,13 +46,16 @@ export class DeviceLoop implements Disposable {
     log: (message: string) => void,
   ) {
     using resources = new DisposableStack();
+    using made = new DisposableStack();
+    made.defer(() => device[Symbol.dispose]?.());
     resources.use(source.socket);
-    resources.defer(() => device[Symbol.dispose]?.());
     this.#log = log;
     this.#source = source.kind;
     this.#spin = new SpinPolicy(settings.spin / MICROSECONDS_PER_MILLISECOND);
     this.#messageWindow = (MESSAGE_WINDOWS * settings.spin) / MICROSECONDS_PER_MILLISECOND;
     this.#poller = resources.use(new Poller());
+    // At its end the device takes its watches out of the poller, which has to be there still
+    resources.use(made.move());
     this.instance = resources.use(new Instance(device, this.#poller, settings, log));
     device.attach?.({
       log,

@@ -1,6 +1,6 @@
 /** `ferry serve fs` by the conventions for back-end programs (QEMU, docs/interop/vhost-user.json). */
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -11,6 +11,7 @@ import { FrontEnd, VirtioFeature } from '../../../src/vhost-user/index.ts';
 import { testFolder } from '../../support/device/served.ts';
 
 const FERRY = fileURLToPath(new URL('../../../bin/ferry', import.meta.url));
+const FERRY_BLK = fileURLToPath(new URL('../../../bin/ferry-blk', import.meta.url));
 const FERRY_FS = fileURLToPath(new URL('../../../bin/ferry-fs', import.meta.url));
 
 function run(program: string, ...args: string[]): Promise<Captured> {
@@ -125,6 +126,17 @@ test('it serves at a path, says so in one line, answers for itself, and leaves n
     [1, `ferry serve: fs is ready at ${path} (8.0 MiB of memory, control ${path}.ctl)`],
   );
   assert.ok(!existsSync(path) && !existsSync(`${path}.ctl`));
+});
+
+test('a disk, which watches its lanes, ends in good order at SIGTERM', async () => {
+  using folder = testFolder();
+  const image = join(folder.path, 'disk.raw');
+  writeFileSync(image, new Uint8Array(1 << 20));
+  const path = join(folder.path, 'blk.sock');
+  await using child = await launchProcess({ command: [FERRY_BLK, '--path', image, '--socket-path', path] });
+  await waitForSocket(`${path}.ctl`, { child });
+  child.kill('SIGTERM');
+  assert.deepEqual(await child.ended(5_000), { code: 0, signal: null });
 });
 
 test('it serves an inherited socket, without a control socket unless it is told where', async () => {
