@@ -14,7 +14,8 @@ export function groupTypes(gatherer: Gatherer, types: readonly string[]): string
       .filter((ancestor) => ancestor !== type && !TOO_WIDE.has(ancestor))
       .map((ancestor) => ({ ancestor, made: madeFrom(gatherer, ancestor) }))
       .filter(({ made }) => made.length > 1 && made.every((one) => rest.has(one)))
-      .at(-1);
+      // Of several that stand for the same, the nearest one has the property
+      .sort((a, b) => b.made.length - a.made.length)[0];
     found.push(covering?.ancestor ?? type);
     for (const one of covering?.made ?? [type]) rest.delete(one);
   }

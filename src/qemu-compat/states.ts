@@ -1,15 +1,17 @@
 import { compareDumps, type VmstateDevice, type VmstateReason } from '../vmstate/index.ts';
 import type { CommonMachine } from './compare.ts';
 import { Defaults } from './defaults.ts';
+import type { MachineType, QemuDescription } from './description.ts';
 import type { Gatherer } from './gatherer.ts';
 
 /**
- * Subsections that a device sends only with a property on that came together with them: a device without the property never
- * sends them, and older machine types switch it off.
+ * Properties that decide whether a subsection, or a field of a device, is in the stream. They came together with it, or went
+ * with it: a device without the property never has it, and machine types switch it on or off.
  */
 const GUARDS: ReadonlyMap<string, string> = new Map([
   ['acpi-ged/hest', 'x-has-hest-addr'],
   ['acpi-ged/pcihp', 'acpi-pci-hotplug-with-bridge-support'],
+  ['pvscsi/parent_obj', 'x-disable-pcie'],
   ['scsi-disk/pr', 'migrate-pr'],
   ['tpm-crb/chunk', 'x-allow-chunk-migration'],
   ['vhost-user-blk/inflight', 'inflight-migration'],
@@ -18,7 +20,6 @@ const GUARDS: ReadonlyMap<string, string> = new Map([
 /** The layouts of device state, which are the same for every machine type. */
 export function compareStates(gatherer: Gatherer, common: readonly CommonMachine[]): void {
   const { source, destination } = gatherer;
-  const defaults = new Defaults(source);
   compareDescribed(
     gatherer,
     common.map(({ name }) => name),
@@ -31,7 +32,7 @@ export function compareStates(gatherer: Gatherer, common: readonly CommonMachine
     const { code, description: _description, field: _field, ...reason } = difference;
     // The type is there: it has no state, or registers it by itself
     if (reason.device === undefined || code === 'device') continue;
-    const machines = common.filter((machine) => !isNeverSent(gatherer, defaults, difference, machine));
+    const machines = common.filter((machine) => !isNeverThere(gatherer, difference, machine));
     gatherer.add(
       machines.map(({ name }) => name),
       { ...reason, code: `vmstate-${code}` },
@@ -68,16 +69,25 @@ function isUnmigratable({ description }: VmstateDevice): boolean {
   return description !== undefined && description.fields === undefined;
 }
 
-function isNeverSent(
+/** Whether the property that it depends on is off on that machine type, at the side that knows the property. */
+function isNeverThere(
   gatherer: Gatherer,
-  defaults: Defaults,
   { code, field = '', device: type = '' }: VmstateReason,
-  { here }: CommonMachine,
+  { here, there }: CommonMachine,
 ): boolean {
-  const guard = GUARDS.get(field);
-  const device = gatherer.source.devices.get(type);
-  if (code !== 'subsection' || guard === undefined || device === undefined) return false;
-  const byDefault = defaults.effective(device, defaults.overrides(here, device), guard)?.value;
-  const used = gatherer.used(type) ?? [];
-  return byDefault !== true && used.every(({ properties }) => properties.get(guard) !== true);
+  const guard = GUARDS.get(code === 'subsection' ? field : `${type}/${field}`);
+  if (guard === undefined) return false;
+  const values = [
+    byDefault(gatherer.source, here, type, guard),
+    byDefault(gatherer.destination, there, type, guard),
+    ...(gatherer.used(type) ?? []).map(({ properties }) => properties.get(guard)),
+  ];
+  return !values.includes(true);
+}
+
+function byDefault(description: QemuDescription, machine: MachineType, type: string, property: string) {
+  const device = description.devices.get(type);
+  if (device === undefined) return undefined;
+  const defaults = new Defaults(description);
+  return defaults.effective(device, defaults.overrides(machine, device), property)?.value;
 }

@@ -15,6 +15,7 @@ import {
   QemuDescriptions,
   type QemuReason,
   type Scalar,
+  type VmUse,
 } from '../../src/qemu-compat/index.ts';
 import { QmpClient, QmpCommandError } from '../../src/qmp/index.ts';
 import { bootGuest, currentMachine, startDestination, testPeers } from '../guest/index.ts';
@@ -197,6 +198,60 @@ test('every machine type of a QEMU can move to the same QEMU', () => {
     );
   }
 });
+
+for (const [from, to] of DIRECTIONS)
+  test(`QEMU ${from} to ${to}: what is said of properties is so, and what is advised makes them alike`, async () => {
+    const [here, there] = [qemu(from), qemu(to)];
+    const disk = ['-blockdev', 'node-name=d0,driver=null-co,size=1048576,read-zeroes=on'];
+    const devices = [
+      '-device',
+      'virtio-scsi-device',
+      '-device',
+      'scsi-hd,drive=d0',
+      '-device',
+      'virtio-net-device',
+    ];
+    const setup = { machine: 'microvm', args: ['-S', '-cpu', 'pentium3', ...disk, ...devices] };
+    await using folder = await yard();
+    await using source = await Firmware.start(folder.path, 'source', here.peer, setup);
+    const use = await gatherUse(source.client, here.description, there.description, { signal });
+    const reasons = compare(from, to, { use }).reasons.filter(({ code }) => code.startsWith('property-'));
+    const advised = reasons.flatMap(({ remedy = '' }) => /-global \S+/.exec(remedy)?.[0].split(' ') ?? []);
+    const values = async (args: readonly string[]) => {
+      const machine = { ...setup, args: [...setup.args, ...args] };
+      await using destination = await Firmware.start(folder.path, `d${args.length}`, there.peer, machine);
+      return await Promise.all(reasons.map((reason) => valueOfReason(destination, use, reason)));
+    };
+    const known = reasons.filter(
+      ({ code, remedy = '' }) => code === 'property-default' || remedy.startsWith('Start the destination'),
+    );
+    assert.ok(known.length >= 2, `${known.length} properties`);
+    const [plain, advisedValues] = [await values([]), await values(from === '10.0' ? advised : [])];
+    for (const [index, { parameter, have, want }] of reasons.entries()) {
+      if (plain[index] === undefined) continue;
+      assert.equal(plain[index], want, `${parameter} by default`);
+      if (from === '10.0') assert.equal(advisedValues[index], have, `${parameter} as advised`);
+    }
+  });
+
+/** What the destination has for the property that a reason is about, as the reason would tell it. */
+async function valueOfReason(
+  destination: Firmware,
+  { devices }: VmUse,
+  { device, parameter = '' }: QemuReason,
+) {
+  const path = devices.find(({ type }) => type === device)?.path;
+  if (path === undefined) return undefined;
+  const property = parameter.slice(parameter.indexOf('.') + 1);
+  try {
+    const value = await destination.client.execute('qom-get', { path, property });
+    return typeof value === 'boolean' ? (value ? 'on' : 'off') : String(value);
+  } catch (error) {
+    // The other side alone knows it
+    if (error instanceof QmpCommandError) return undefined;
+    throw error;
+  }
+}
 
 /** Devices that show what machine types set: what they have must be what was worked out. */
 const SAMPLES = [
