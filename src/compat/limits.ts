@@ -52,5 +52,5 @@ export const MAX_FINDINGS = 100;
 /** Bytes of the text of a migration parameter list. */
 export const MAX_LIST = 1_048_576;
 
-/** Whole lists that a choice tries where nothing suits all, and of each kind: initial values, profiles. */
+/** Lists of each kind (profiles, initial values) that a choice tries as a whole. */
 export const MAX_CANDIDATES = 32;

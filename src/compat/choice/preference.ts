@@ -32,7 +32,7 @@ export interface Wishes {
   readonly initial: readonly { readonly value: Value; readonly count: number }[];
   /** What most of those that can switch it off do that by. */
   readonly off: Value | undefined;
-  /** `x-prefer` of the most modern one that has it. */
+  /** `x-prefer` of the most modern one that has it; undefined where nobody says what it takes: then no end means anything. */
   readonly prefer: 'max' | 'min' | undefined;
 }
 
@@ -51,7 +51,7 @@ export interface Preferred {
  */
 export function preferred(domain: BoxDomain, wishes: Wishes): Preferred | undefined {
   const { leader, initial, off, prefer } = wishes;
-  const end = prefer === undefined || isOpen(leader.parameter) ? undefined : extreme(domain, prefer);
+  const end = prefer && extreme(domain, prefer);
   if (prefer !== undefined && end !== undefined)
     return { value: end, rule: 'prefer', message: `The ${prefer}imum that all take, as x-prefer asks` };
   const { init } = leader.parameter;
@@ -77,11 +77,6 @@ export function preferred(domain: BoxDomain, wishes: Wishes): Preferred | undefi
     rule: 'nearest',
     message: `All take it, and it is the nearest to ${quoteValue(init)} of ${leader.id}`,
   };
-}
-
-/** Whether the parameter takes anything of its type, so that an end of what all take means nothing. */
-function isOpen({ domain }: Parameter): boolean {
-  return domain.kind === 'any';
 }
 
 function first(domain: BoxDomain): Value | undefined {

@@ -68,6 +68,7 @@ export function rulesOf(field: Field): Constraint[] {
 
 function wishesFor(field: Field, column: Column, off: Value | undefined): Wishes {
   const leader = field.order.find((member) => field.parameterOf(member, column) !== undefined)!;
+  const bounded = column.opinions.some(({ parameter }) => parameter.domain.kind !== 'any');
   const asked = column.opinions.some(({ parameter }) => parameter.prefer !== undefined)
     ? field.order.find((member) => field.parameterOf(member, column)?.prefer !== undefined)
     : undefined;
@@ -80,6 +81,6 @@ function wishesFor(field: Field, column: Column, off: Value | undefined): Wishes
       .map(([value, count]) => ({ value, count }))
       .sort((a, b) => b.count - a.count || compareValues(a.value, b.value)),
     off,
-    prefer: asked && field.parameterOf(asked, column)?.prefer,
+    prefer: asked && bounded ? field.parameterOf(asked, column)?.prefer : undefined,
   };
 }

@@ -195,7 +195,8 @@ function domainText(domain: BoxDomain): string {
     case 'any':
       return `any ${domain.type}`;
     default:
-      return `${domain.kind} ${[...domain.values].sort(compareBytes).join('\n')}`;
+      // With their number, so that what follows is not taken for one more
+      return `${domain.kind} ${[domain.values.size, ...[...domain.values].sort(compareBytes)].join('\n')}`;
   }
 }
 

@@ -155,6 +155,10 @@ test('bigger is chosen only where x-prefer asks for it', () => {
     assert.deepEqual(told(asked), ['yes', `q=${value} prefer`]);
     assert.deepEqual(asked.givenUp, []);
   }
+  const open = { type: 'int', init_value: 4, off_value: 0, 'x-prefer': 'max' };
+  assert.deepEqual(told(choose(pool({ a: nic({ q: open }) }))), ['yes', 'q=4 modern']);
+  const bounded = nic({ q: queues(['0-32'], 4, { off_value: 0 }) });
+  assert.deepEqual(told(choose(pool({ a: nic({ q: open }), bounded }))), ['unproven', 'q=32 prefer']);
 });
 
 test('the initial value of the one with the latest revision comes before that of most', () => {
@@ -281,6 +285,13 @@ test('what cannot be asked for is refused by name', () => {
   assert.throws(() => choose(made, { ids: ['a', 'z'] }), refused('ERR_COMPAT_ARGUMENT', 'z'));
   assert.throws(() => made.add('a', nic({ rss })), refused('ERR_COMPAT_ARGUMENT', 'a'));
   assert.throws(() => new Pool('a.com/other').add('a', nic({ rss })), refused('ERR_COMPAT_MODEL', 'a'));
+});
+
+test('descriptions that would read alike are told apart', () => {
+  const fmt = (allowed: string[], more: object = {}) =>
+    nic({ fmt: { type: 'str', init_value: allowed.at(-1), allowed_values: allowed, ...more } });
+  const made = pool({ a: fmt(['0'], { 'x-since': 3 }), b: fmt(['3', '0']), c: fmt(['3']) });
+  assert.deepEqual(told(choose(made, { ids: ['b', 'c'] })), ['yes', 'fmt=3 common']);
 });
 
 test('what is removed no longer counts, and its place is used again', () => {
