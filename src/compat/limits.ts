@@ -54,3 +54,6 @@ export const MAX_LIST = 1_048_576;
 
 /** Lists of each kind (profiles, initial values) that a choice tries as a whole. */
 export const MAX_CANDIDATES = 32;
+
+/** Boxes of rules that one choice holds against what is possible. */
+export const MAX_SEARCH_STEPS = 1_048_576;

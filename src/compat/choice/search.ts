@@ -1,6 +1,6 @@
 /** The search for values that keep every rule between parameters: over unions of boxes. */
-import { type BoxDomain, intersect, isEmpty, sameDomain } from '../domain.ts';
-import { MAX_BOXES } from '../limits.ts';
+import { areDisjoint, type BoxDomain, intersect, sameDomain } from '../domain.ts';
+import { MAX_BOXES, MAX_SEARCH_STEPS } from '../limits.ts';
 import type { Constraint } from '../model.ts';
 import { holds } from '../rules.ts';
 import type { Preferred } from './preference.ts';
@@ -16,8 +16,8 @@ type Like = (name: string, domain: BoxDomain) => Preferred | undefined;
 
 /**
  * The values within `space` that keep all `rules` and differ in the fewest parameters from what `like` asks for without
- * them. Each rule is a union of boxes; all of them together are resolved into at most `MAX_BOXES` boxes, and beyond
- * that into those that come first.
+ * them. Each rule is a union of boxes; all of them together are resolved into at most `MAX_BOXES` boxes, in at most
+ * `MAX_SEARCH_STEPS` steps, and beyond that into those that come first.
  */
 export function search(space: Space, rules: readonly Constraint[], like: Like): Found {
   const liked = new Map<string, Preferred>();
@@ -56,11 +56,15 @@ function resolve(
 ): { readonly boxes: readonly Space[]; readonly complete: boolean } {
   let boxes: readonly Space[] = [new Map()];
   let complete = true;
+  let steps = 0;
   for (const rule of rules) {
     const next: Space[] = [];
-    for (const part of boxes.values().flatMap((box) => within(space, box, rule)))
-      if (next.push(part) > MAX_BOXES) break;
-    complete &&= next.length <= MAX_BOXES;
+    for (const box of boxes) {
+      steps += rule.boxes === 'beyond' ? 1 : rule.boxes.length;
+      if (steps > MAX_SEARCH_STEPS || next.length > MAX_BOXES) break;
+      next.push(...within(space, box, rule));
+    }
+    complete &&= steps <= MAX_SEARCH_STEPS && next.length <= MAX_BOXES;
     boxes = next.slice(0, MAX_BOXES);
   }
   return { boxes, complete };
@@ -69,21 +73,17 @@ function resolve(
 /** What of `narrowed` keeps `rule`. A rule whose boxes are not known takes nothing away. */
 function within(space: Space, narrowed: Space, { boxes }: Constraint): readonly Space[] {
   if (boxes === 'beyond') return [narrowed];
+  const domainOf = (name: string) => narrowed.get(name) ?? space.get(name);
   const parts: Space[] = [];
   for (const box of boxes) {
-    const part = new Map(narrowed);
-    let [whole, empty] = [true, false];
-    for (const [name, domain] of box) {
-      const before = part.get(name) ?? space.get(name);
-      if (before === undefined) continue;
-      const after = intersect(before, domain);
-      whole &&= sameDomain(before, after);
-      empty ||= isEmpty(after);
-      part.set(name, after);
-    }
-    if (empty) continue;
-    if (whole) return [narrowed];
-    parts.push(part);
+    const met = [...box].flatMap(([name, domain]) => {
+      const before = domainOf(name);
+      return before === undefined ? [] : [{ name, domain, before }];
+    });
+    if (met.some(({ domain, before }) => areDisjoint(before, domain))) continue;
+    const cut = met.map(({ name, domain, before }) => ({ name, before, after: intersect(before, domain) }));
+    if (cut.every(({ before, after }) => sameDomain(before, after))) return [narrowed];
+    parts.push(new Map([...narrowed, ...cut.map(({ name, after }) => [name, after] as const)]));
   }
   return parts;
 }

@@ -307,3 +307,19 @@ test('what is removed no longer counts, and its place is used again', () => {
   }
   assert.ok(made.variants.stances.length <= 3, `${made.variants.stances.length} descriptions are kept`);
 });
+
+test('rules that are made to be slow come to an end', () => {
+  const names = Array.from({ length: 128 }, (_, i) => `p${i}`);
+  const params = Object.fromEntries(names.map((name) => [name, queues(['0-9'], 0)]));
+  const split = { any: names.map((name) => ({ [name]: [0, 2] })) };
+  // Of each rule the last box alone has anything of a box that is left
+  const rules = names.slice(0, 40).map((_, r) => ({
+    any: names.map((_name, b) => ({ p0: [b === 127 ? 0 : 1], [`p${(r + b) % 128}`]: ['0-8'] })),
+  }));
+  const wide = nic(params, { 'x-constraints': [split, ...rules] });
+  const fixed = { p0: queues([0, 9], 9, { 'x-since': 1 }) };
+  const others = names.slice(1).map((name) => [name, queues(['0-9'], 9, { 'x-since': 1 })]);
+  const choice = choose(pool({ wide, late: nic({ ...fixed, ...Object.fromEntries(others) }) }));
+  assert.equal(choice.answer, 'yes');
+  assert.equal(choice.assignment?.get('p0'), 0n);
+});
