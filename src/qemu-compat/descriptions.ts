@@ -5,7 +5,8 @@ import type { QemuDescription, QemuProgram } from './description.ts';
 
 /**
  * Descriptions by program file, so that each file is asked once however many VMs run it. A file that has changed since (another
- * device, inode, size or time of change) is asked again; one that could not be described is as well.
+ * device, inode, size or time of change) is asked again; one that could not be described is as well. Callers at the same time
+ * share one asking, and how it ends.
  */
 export class QemuDescriptions {
   readonly #known = new Map<

@@ -111,11 +111,11 @@ const ON_PCI: readonly SetName[] = EVERY_SET.filter(
   (name) => DEVICE_SETS[name].setup('pc-q35-10.0').length > 0 && name !== 'bare',
 );
 
-/** Two of the sets for a machine type; over all of them, and both directions, every set with every family several times. */
+/** One or two of the sets for a machine type; over all of them every set with every family, in both directions. */
 export function setsFor(machine: string, index: number, from: string): readonly SetName[] {
   if (!machine.startsWith('pc-')) return EVERY_SET;
   const at = index + (from === '10.0' ? 0 : 3);
-  return [0, 4].map((step) => ON_PCI[(at + step) % ON_PCI.length]!);
+  return (index % 2 === 0 ? [0, 4] : [0]).map((step) => ON_PCI[(at + step) % ON_PCI.length]!);
 }
 
 /** Devices that are known to need something else than a machine to be added to, or that keep a machine from starting alone. */

@@ -1,6 +1,7 @@
 /** Two QEMUs compared, of which each is as small as what is shown by it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { Defaults, normalise, sameValue } from '../../../src/qemu-compat/defaults.ts';
 import {
   answerWith,
@@ -304,4 +305,55 @@ test('the answer for a VM with certain devices, from a comparison without one', 
   assert.equal(answerWith(comparison, 'pc-1.0', ['nic'], here), 'unproven');
   assert.equal(answerWith(comparison, 'pc-2.0', ['nic'], here), 'yes');
   assert.equal(answerWith(comparison, 'pc-2.0', ['nic', 'gone'], here), 'no');
+});
+
+const names = {
+  machine: ['pc-1.0', 'pc-2.0', 'microvm'],
+  device: ['a', 'b', 'c'],
+  property: ['x', 'y', 'z'],
+} as const;
+const value = fc.oneof(fc.boolean(), fc.nat(3), fc.constantFrom('auto', ''));
+const world: fc.Arbitrary<World> = fc.record({
+  machines: fc.dictionary(
+    fc.constantFrom(...names.machine),
+    fc.array(
+      fc
+        .tuple(
+          fc.constantFrom(...names.device, 'base'),
+          fc.constantFrom(...names.property),
+          fc.constantFrom('on', 'off', '1', 'auto'),
+        )
+        .map(([type, property, text]) => `${type}.${property}=${text}`),
+      { maxLength: 5 },
+    ),
+  ),
+  devices: fc.dictionary(
+    fc.constantFrom(...names.device),
+    fc.record({
+      from: fc.constant('base'),
+      has: fc.dictionary(fc.constantFrom(...names.property), value),
+    }),
+  ),
+  queues: fc.constantFrom('as-asked' as const, 'largest' as const),
+});
+
+test('whatever two QEMUs say: one is like itself, and what differs differs both ways', () => {
+  fc.assert(
+    fc.property(world, world, (one, other) => {
+      assert.deepEqual(found(one, one), []);
+      const [there, back] = [compareQemus(qemu(one), qemu(other)), compareQemus(qemu(other), qemu(one))];
+      const differing = (reasons: typeof there.reasons, turned: boolean) =>
+        reasons
+          .filter(({ code }) => code === 'property-default')
+          .flatMap(({ machines, parameter, have, want }) =>
+            machines.map((machine) =>
+              [machine, parameter, ...(turned ? [want, have] : [have, want])].join(' '),
+            ),
+          )
+          .sort();
+      assert.deepEqual(differing(there.reasons, false), differing(back.reasons, true));
+      for (const { machine, answer } of there.machines)
+        assert.equal(answer, answerWith(there, machine, [], qemu(one)));
+    }),
+  );
 });
