@@ -1,6 +1,7 @@
 import { styleText } from 'node:util';
 import { type Command, CommanderError } from 'commander';
 import { ANSWERS, type Answer } from '../../compat/index.ts';
+import { DocumentCache } from '../../discover/index.ts';
 import { asError, FerryError } from '../../errors.ts';
 import { ExitCode } from '../exit-codes.ts';
 import { Interrupt } from '../interrupt.ts';
@@ -15,6 +16,7 @@ const VERSION = 1;
 export interface OutputFlags {
   readonly json?: boolean;
   readonly all?: boolean;
+  readonly cached?: boolean;
 }
 
 /** What a command prints as JSON, behind the version and its name. */
@@ -48,6 +50,14 @@ export function addOutputOptions(command: Command): Command {
     .option('--all', 'show everything, however long');
 }
 
+/** Declares `--cached`, for commands that make nothing: who makes a device reads its document anew. */
+export function addCacheOption(command: Command): Command {
+  return command.option(
+    '--cached',
+    'take documents of programs as they were read before, where nothing has changed that they depend on',
+  );
+}
+
 /**
  * Does the work of `command`, writes what there is to say and sets the exit code. What cannot be read or asked is no
  * answer: it is told on stderr, and as JSON on stdout where that was asked for, and has the exit code of wrong usage.
@@ -68,7 +78,9 @@ export async function answer<D extends Document>(
   using interrupt = new Interrupt((name) => err(`${name}: ending; once more to end at once\n`));
   interrupt.force.addEventListener('abort', () => process.exit(ExitCode.usage), { once: true });
   try {
-    const asking: Asking = { command, own, signal: interrupt.cancel, programs: [] };
+    const cache =
+      flags.cached === true ? new DocumentCache(undefined, (line) => err(`${printable(line)}\n`)) : undefined;
+    const asking: Asking = { command, own, signal: interrupt.cancel, cache, programs: [] };
     const { exit, document } = await work.run(asking);
     if (own.length > 0 && asking.programs.length === 0)
       command.error(

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { type Answer, check, commandLine, type Reason } from '../../compat/index.ts';
+import { FerryError } from '../../errors.ts';
 import { COMPAT_EXIT } from '../exit-codes.ts';
 import { addOutputOptions, answer, headline, needed, type OutputFlags, type Telling } from './answer.ts';
 import { printable, printableData } from './printable.ts';
@@ -31,13 +32,16 @@ export function addArgvCommand(compat: Command, own: readonly string[]): void {
     );
   addSourceOptions(command)
     .option('--to <where>', `the destination: ${WHERE}`)
-    .option('-0, --null', 'a NUL character behind each argument in place of a newline');
+    .option('-0, --null', 'a NUL character behind each argument in place of a newline')
+    .option('--cached', 'refuse when a program says something else than an answer with --cached rested on');
   addOutputOptions(command).action((flags: ArgvFlags) =>
     answer<ArgvDocument>(command, own, flags, {
       run: async (asking) => {
         const to = needed(command, '--to <where>', flags.to);
         const { list, model } = await readSource(command, flags, asking);
-        const { info, where } = await readWhere(to, asking);
+        const { info, where, changed } = await readWhere(to, asking, true);
+        if (changed === true)
+          throw new FerryError('ERR_COMPAT_CHANGED', `${where} says something else than before: check again`);
         const verdict = check(list, info, { where, source: model });
         const { answer: said, reasons } = verdict;
         const argv = said === 'no' ? null : commandLine(info, verdict);

@@ -2,7 +2,15 @@ import type { Command } from 'commander';
 import { type Answer, answerOf, type Change, check, commandLine, type Reason } from '../../compat/index.ts';
 import { prove } from '../../discover/index.ts';
 import { COMPAT_EXIT } from '../exit-codes.ts';
-import { addOutputOptions, answer, headline, mark, needed, type OutputFlags } from './answer.ts';
+import {
+  addCacheOption,
+  addOutputOptions,
+  answer,
+  headline,
+  mark,
+  needed,
+  type OutputFlags,
+} from './answer.ts';
 import { type ListDocument, listDocument } from './documents.ts';
 import { CAN, reasonLines, wayOutLines } from './reasons.ts';
 import { addSourceOptions, gather, readSource, type Source, type SourceFlags } from './source.ts';
@@ -41,7 +49,7 @@ export function addCheckCommand(compat: Command, own: readonly string[]): void {
   addSourceOptions(command)
     .option('--to <where>', `a destination; may be repeated: ${WHERE}`, gather)
     .option('--run-check', "also have a destination's program check the arguments itself (--check)");
-  addOutputOptions(command).action((flags: CheckFlags) =>
+  addOutputOptions(addCacheOption(command)).action((flags: CheckFlags) =>
     answer<CheckDocument>(command, own, flags, {
       run: async (asking) => {
         const source = await readSource(command, flags, asking);

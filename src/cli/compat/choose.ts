@@ -2,7 +2,15 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Answer, argvOf, type Choice, choose, Pool, type Reason } from '../../compat/index.ts';
 import { FerryError } from '../../errors.ts';
 import { COMPAT_EXIT } from '../exit-codes.ts';
-import { addOutputOptions, answer, headline, needed, type OutputFlags, type Telling } from './answer.ts';
+import {
+  addCacheOption,
+  addOutputOptions,
+  answer,
+  headline,
+  needed,
+  type OutputFlags,
+  type Telling,
+} from './answer.ts';
 import { type ListDocument, listDocument, type Values, valuesDocument } from './documents.ts';
 import {
   INVENTORY,
@@ -91,7 +99,7 @@ export function addChooseCommand(compat: Command, own: readonly string[]): void 
         .choices(FORMS)
         .default('text'),
     );
-  addOutputOptions(command).action((flags: ChooseFlags) =>
+  addOutputOptions(addCacheOption(command)).action((flags: ChooseFlags) =>
     answer<ChooseDocument>(command, own, flags, {
       run: async (asking) => {
         const among = needed(command, '--among <inventory>', flags.among);

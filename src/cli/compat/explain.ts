@@ -1,7 +1,15 @@
 import type { Command } from 'commander';
 import { type Answer, type Change, check, explainCheck, type Reason } from '../../compat/index.ts';
 import { COMPAT_EXIT } from '../exit-codes.ts';
-import { addOutputOptions, answer, headline, mark, needed, type OutputFlags } from './answer.ts';
+import {
+  addCacheOption,
+  addOutputOptions,
+  answer,
+  headline,
+  mark,
+  needed,
+  type OutputFlags,
+} from './answer.ts';
 import { type ListDocument, listDocument } from './documents.ts';
 import { CAN, reasonLines, wayOutLines } from './reasons.ts';
 import { addSourceOptions, readSource, type SourceFlags } from './source.ts';
@@ -44,7 +52,7 @@ export function addExplainCommand(compat: Command, own: readonly string[]): void
       'Show whether a device can move there, parameter by parameter, and what would help where it cannot.',
     );
   addSourceOptions(command).option('--to <where>', `the destination: ${WHERE}`);
-  addOutputOptions(command).action((flags: ExplainFlags) =>
+  addOutputOptions(addCacheOption(command)).action((flags: ExplainFlags) =>
     answer<ExplainDocument>(command, own, flags, {
       run: async (asking) => {
         const to = needed(command, '--to <where>', flags.to);

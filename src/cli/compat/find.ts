@@ -1,7 +1,15 @@
 import type { Command } from 'commander';
 import { type Answer, commandLine, type Reason, rank } from '../../compat/index.ts';
 import { COMPAT_EXIT } from '../exit-codes.ts';
-import { addOutputOptions, answer, headline, mark, needed, type OutputFlags } from './answer.ts';
+import {
+  addCacheOption,
+  addOutputOptions,
+  answer,
+  headline,
+  mark,
+  needed,
+  type OutputFlags,
+} from './answer.ts';
 import { type ListDocument, listDocument } from './documents.ts';
 import { INVENTORY, readMembers, type UnreadableDocument, unreadableLines } from './inventory.ts';
 import { decisive } from './reasons.ts';
@@ -45,7 +53,7 @@ export function addFindCommand(compat: Command, own: readonly string[]): void {
   addSourceOptions(command)
     .option('--among <inventory>', INVENTORY)
     .option('--label <label>', 'only members with this label; may be repeated', gather);
-  addOutputOptions(command).action((flags: FindFlags) =>
+  addOutputOptions(addCacheOption(command)).action((flags: FindFlags) =>
     answer<FindDocument>(command, own, flags, {
       run: async (asking) => {
         const { list, model, where } = await readSource(command, flags, asking);

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { LintFinding } from '../../compat/index.ts';
 import { COMPAT_EXIT } from '../exit-codes.ts';
-import { addOutputOptions, answer, type OutputFlags } from './answer.ts';
+import { addCacheOption, addOutputOptions, answer, type OutputFlags } from './answer.ts';
 import {
   type ListDocument,
   listDocument,
@@ -29,7 +29,7 @@ export function addInfoCommand(compat: Command, own: readonly string[]): void {
     .summary('show what an implementation offers')
     .description('Show what an implementation offers: device models, their parameters, versions and rules.')
     .argument('<where>', WHERE);
-  addOutputOptions(command).action((where: string, flags: OutputFlags) =>
+  addOutputOptions(addCacheOption(command)).action((where: string, flags: OutputFlags) =>
     answer<InfoDocument>(command, own, flags, {
       run: async (asking) => {
         const { info, list, findings, from, where: name } = await readWhere(where, asking);

@@ -40,7 +40,7 @@ export interface UnreadableDocument {
  */
 export async function readMembers(
   among: string,
-  { signal }: Asking,
+  asking: Asking,
   labels: readonly string[] = [],
 ): Promise<{ members: Member[]; unreadable: UnreadableDocument[] }> {
   const members: Member[] = [];
@@ -48,7 +48,9 @@ export async function readMembers(
   let others = 0;
   const installed = INSTALLED.exec(among);
   const entries =
-    installed === null ? readInventory(among, { signal }) : installedMembers(installed[1], signal);
+    installed === null
+      ? readInventory(among, { signal: asking.signal })
+      : installedMembers(installed[1], asking);
   for await (const entry of entries) {
     const { id, where } = entry;
     if ('error' in entry) {
@@ -71,7 +73,7 @@ export async function readMembers(
 /** A back end that is installed is named by its descriptor. One that offers no document is a member that cannot be read. */
 async function* installedMembers(
   text: string | undefined,
-  signal: AbortSignal,
+  { signal, cache }: Asking,
 ): AsyncGenerator<InventoryEntry> {
   const type = DESCRIPTOR_TYPES.find((one) => one === text);
   if (text !== undefined && type === undefined)
@@ -86,7 +88,7 @@ async function* installedMembers(
       `No back end${type === undefined ? '' : ` of type ${type}`} is installed: there is no descriptor in ${descriptorFolders().join(', ')}`,
     );
   for (const { path, error } of problems) yield { id: basename(path, '.json'), where: path, error };
-  for await (const { descriptor, ...found } of readDescriptors(descriptors, { signal })) {
+  for await (const { descriptor, ...found } of readDescriptors(descriptors, { signal, cache })) {
     const id = basename(descriptor.path, '.json');
     if ('error' in found) yield { id, where: descriptor.binary, error: found.error };
     else

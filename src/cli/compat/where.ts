@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { open, stat } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { type MigrationList, readList } from '../../compat/index.ts';
-import { type Discovered, discover } from '../../discover/index.ts';
+import { type Discovered, type DocumentCache, discover } from '../../discover/index.ts';
 import { MAX_LIST_FILE } from '../limits.ts';
 
 /** What an argument that names an implementation may be. */
@@ -18,14 +18,19 @@ export interface Asking {
   /** The words after `--`: arguments of the program that is asked. */
   readonly own: readonly string[];
   readonly signal: AbortSignal;
+  /** Documents of programs that were read before (`--cached`). */
+  readonly cache: DocumentCache | undefined;
   /** The programs that were asked. */
   readonly programs: string[];
 }
 
-/** What is at `where`. Words after `--` go to it where it is a program, and it must be the only one. */
-export async function readWhere(where: string, asking: Asking): Promise<Found> {
-  const { command, own, signal, programs } = asking;
-  const found = await discover(where, { arguments: [...own], signal });
+/**
+ * What is at `where`. Words after `--` go to it where it is a program, and it must be the only one. `fresh`: read anew,
+ * whatever was read before.
+ */
+export async function readWhere(where: string, asking: Asking, fresh = false): Promise<Found> {
+  const { command, own, signal, cache, programs } = asking;
+  const found = await discover(where, { arguments: [...own], signal, cache, fresh });
   if (found.from.kind !== 'program') return found;
   programs.push(where);
   if (own.length > 0 && programs.length > 1)
