@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { previewMove } from '../../migrate/index.ts';
-import { compareQemus, describeQemu, programAt } from '../../qemu-compat/index.ts';
+import { compareQemus, programAt, QemuDescriptions } from '../../qemu-compat/index.ts';
 import { COMPAT_EXIT } from '../exit-codes.ts';
 import { addOutputOptions, answer, type OutputFlags } from './answer.ts';
 import { type QemuDocument, renderQemu, vmDocument } from './qemu-report.ts';
@@ -68,10 +68,9 @@ async function compareAll(
   machines: readonly string[] | undefined,
   signal: AbortSignal,
 ): Promise<QemuDocument> {
-  const [here, there] = await Promise.all(
-    qemus.map(async (qemu) => describeQemu(await programAt(qemu), { signal })),
-  );
-  if (here === undefined || there === undefined) throw new RangeError('Two QEMUs are compared');
+  const [source, destination] = await Promise.all(qemus.map((qemu) => programAt(qemu)));
+  if (source === undefined || destination === undefined) throw new RangeError('Two QEMUs are compared');
+  const [here, there] = await new QemuDescriptions().describeBoth(source, destination, { signal });
   return { ...compareQemus(here, there, machines === undefined ? {} : { machines }), vm: null };
 }
 
