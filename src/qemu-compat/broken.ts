@@ -1,6 +1,5 @@
-import type { CommonMachine } from './compare.ts';
 import { formatQemuVersion } from './description.ts';
-import type { Gatherer } from './gatherer.ts';
+import type { CommonMachine, Gatherer } from './gatherer.ts';
 
 interface Broken {
   readonly code: 'device-broken' | 'device-unmigratable';

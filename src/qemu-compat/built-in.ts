@@ -2,14 +2,19 @@
 import { type QmpClient, QmpCommandError } from '../qmp/index.ts';
 import { askQemu } from './ask.ts';
 import type { OwnWords } from './describe.ts';
-import { type BuiltIn, type QemuDescription, type QemuProgram, splitMachine } from './description.ts';
+import {
+  type BuiltIn,
+  compareNumbers,
+  NOT_MOVED,
+  type QemuDescription,
+  type QemuProgram,
+  splitMachine,
+} from './description.ts';
+import { QEMU_COMPAT_LIMITS } from './limits.ts';
 import { listObjects } from './objects.ts';
 
 /** A virtio device that asks for 8 entries and needs nothing else. */
 const SAMPLE = { type: 'virtio-rng-pci', id: 'ferry-sample', asks: 8 } as const;
-
-/** Families of machine types that stand for no machine that could move. */
-const NO_MACHINES: ReadonlySet<string> = new Set(['none', 'x-remote']);
 
 /**
  * Starts the newest machine type of each family of `own` (PC machines and their like; others need arguments that are not
@@ -40,24 +45,20 @@ export async function builtInMachines(
   return { builtIn, queues };
 }
 
-/** One machine type of each family: the one of the highest version. */
+/** One machine type of each family, the one of the highest version; of some families where there are many. */
 export function newestOfFamilies(names: Iterable<string>): string[] {
   const newest = new Map<string, { name: string; version: readonly number[] }>();
   for (const name of names) {
     const { family, version = [] } = splitMachine(name);
-    if (NO_MACHINES.has(family)) continue;
+    if (NOT_MOVED.has(family)) continue;
     const known = newest.get(family);
     if (known === undefined || compareNumbers(version, known.version) > 0)
       newest.set(family, { name, version });
   }
-  return [...newest.values()].map(({ name }) => name);
-}
-
-/** Orders versions by their numbers: negative when `a` is older. */
-export function compareNumbers(a: readonly number[], b: readonly number[]): number {
-  const at = a.findIndex((number, index) => number !== (b[index] ?? -1));
-  if (at < 0) return a.length - b.length;
-  return a[at]! - (b[at] ?? -1);
+  return [...newest.values()]
+    .sort((a, b) => Number(b.version.length > 0) - Number(a.version.length > 0))
+    .slice(0, QEMU_COMPAT_LIMITS.families)
+    .map(({ name }) => name);
 }
 
 interface Seen {

@@ -2,7 +2,7 @@ import { answerOf } from '../compat/index.ts';
 import { compareBroken } from './broken.ts';
 import type { CompareQemusOptions, MachineComparison, QemuComparison } from './comparison.ts';
 import { compareCpus } from './cpus.ts';
-import { formatQemuVersion, type MachineType, type QemuDescription } from './description.ts';
+import { formatQemuVersion, type QemuDescription } from './description.ts';
 import { compareDevices } from './devices.ts';
 import { Gatherer } from './gatherer.ts';
 import { compareMachines } from './machines.ts';
@@ -10,19 +10,12 @@ import { compareProperties } from './properties.ts';
 import { compareQueues } from './queues.ts';
 import { compareStates } from './states.ts';
 
-/** A machine type that both sides have. */
-export interface CommonMachine {
-  readonly name: string;
-  readonly here: MachineType;
-  readonly there: MachineType;
-}
-
 /**
  * Whether VMs can move from the QEMU that `source` describes to that of `destination`, for each machine type. Pure.
  *
  * A yes rests on what both tell without a guest: machine types, devices, their properties as the machine types set them,
  * CPU models and the layouts of device state. State that QEMU describes to nobody (CPUs, memory, timers) is taken to be
- * compatible, as is what differs between two hosts. Throws `ERR_QEMU_MACHINE` for a machine type that neither has.
+ * compatible, as are the sizes of firmware and option ROMs and what else differs between two hosts. Throws `ERR_QEMU_MACHINE` for a machine type that neither has.
  */
 export function compareQemus(
   source: QemuDescription,

@@ -1,6 +1,5 @@
-import type { CommonMachine } from './compare.ts';
 import { type CpuModel, formatQemuVersion } from './description.ts';
-import type { Gatherer } from './gatherer.ts';
+import type { CommonMachine, Gatherer } from './gatherer.ts';
 
 /** CPU models by name. Their properties are compared with those of all devices. */
 export function compareCpus(gatherer: Gatherer, common: readonly CommonMachine[]): void {

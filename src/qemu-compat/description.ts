@@ -106,6 +106,16 @@ export function splitMachine(name: string): { family: string; version: readonly 
   return { family: match[1]!, version: match[2]!.split('.').map(Number) };
 }
 
+/** Orders versions by their numbers: negative when `a` is older. */
+export function compareNumbers(a: readonly number[], b: readonly number[]): number {
+  const at = a.findIndex((number, index) => number !== (b[index] ?? -1));
+  if (at < 0) return a.length - b.length;
+  return a[at]! - (b[at] ?? -1);
+}
+
+/** Machine types without a guest that could move. */
+export const NOT_MOVED: ReadonlySet<string> = new Set(['none', 'x-remote']);
+
 /** `type` and everything it is made from. */
 export function ancestry(types: QemuDescription['types'], type: string): Set<string> {
   const found = new Set<string>();

@@ -1,8 +1,7 @@
-import type { CommonMachine } from './compare.ts';
 import { formatQemuVersion } from './description.ts';
-import type { Gatherer } from './gatherer.ts';
+import type { CommonMachine, Gatherer } from './gatherer.ts';
 
-/** Device types that the destination lacks, and properties that devices of the VM in question were given. */
+/** Device types that the destination lacks. */
 export function compareDevices(gatherer: Gatherer, common: readonly CommonMachine[]): void {
   const { source, destination } = gatherer;
   const machines = common.map(({ name }) => name);

@@ -1,9 +1,8 @@
 /** What devices of one type have on both sides that nobody gives them anything, and where that differs. */
 
-import { compareNumbers } from './built-in.ts';
 import { Defaults, sameValue } from './defaults.ts';
 import type { DeviceType, MachineType, QemuDescription, Scalar } from './description.ts';
-import { splitMachine } from './description.ts';
+import { compareNumbers, splitMachine } from './description.ts';
 
 /** One property that differs on one machine type. */
 export interface PropertyDifference {

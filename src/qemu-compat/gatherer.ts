@@ -1,6 +1,13 @@
 import type { CompareQemusOptions, UsedDevice, VmUse } from './comparison.ts';
-import { ancestry, type QemuDescription, splitMachine } from './description.ts';
+import { ancestry, type MachineType, type QemuDescription, splitMachine } from './description.ts';
 import { byWeight, type QemuReason } from './reason.ts';
+
+/** A machine type that both sides have. */
+export interface CommonMachine {
+  readonly name: string;
+  readonly here: MachineType;
+  readonly there: MachineType;
+}
 
 /** What one check says; the gatherer adds the rest. */
 export type Found = Omit<QemuReason, 'ifUsed' | 'machines' | 'where'>;

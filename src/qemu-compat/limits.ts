@@ -8,6 +8,8 @@ export interface QemuCompatLimits {
   readonly lastWordsMs: number;
   /** Machine types of one QEMU. */
   readonly machines: number;
+  /** Families of machine types whose newest one is looked at, those with versions first. */
+  readonly families: number;
   /** Compatibility properties of one machine type. */
   readonly compatProperties: number;
   /** QOM types of one QEMU. */
@@ -33,6 +35,7 @@ export const QEMU_COMPAT_LIMITS: QemuCompatLimits = {
   answerMs: 10_000,
   lastWordsMs: 500,
   machines: 1024,
+  families: 8,
   compatProperties: 4096,
   types: 16_384,
   properties: 524_288,

@@ -1,12 +1,14 @@
-import type { CommonMachine } from './compare.ts';
 import type { CompareQemusOptions } from './comparison.ts';
-import { formatQemuVersion, type QemuDescription, splitMachine } from './description.ts';
+import {
+  compareNumbers,
+  formatQemuVersion,
+  NOT_MOVED,
+  type QemuDescription,
+  splitMachine,
+} from './description.ts';
 import { endOfLife, formatRelease, isBefore, whyMissing } from './end-of-life.ts';
 import { QemuCompatError } from './errors.ts';
-import type { Gatherer } from './gatherer.ts';
-
-/** Machine types without a guest that could move. */
-const NO_GUEST: ReadonlySet<string> = new Set(['none', 'x-remote']);
+import type { CommonMachine, Gatherer } from './gatherer.ts';
 
 /** Machine types by name: which of them are to be compared, and which of these both have. */
 export function compareMachines(
@@ -36,24 +38,20 @@ export function compareMachines(
   for (const { name } of common) warnOfEnd(gatherer, name);
   compareAliases(gatherer, wanted);
   withoutVersion(gatherer, common);
+  unseen(gatherer, common);
   untold(gatherer, common);
   return { wanted, common };
 }
 
 function movable(source: QemuDescription): string[] {
-  return [...source.machines.keys()].filter((name) => !NO_GUEST.has(name)).toSorted(byVersion);
+  return [...source.machines.keys()].filter((name) => !NOT_MOVED.has(name)).toSorted(byVersion);
 }
 
 /** Families in the order of their names, newest first. */
 function byVersion(a: string, b: string): number {
   const [left, right] = [splitMachine(a), splitMachine(b)];
   if (left.family !== right.family) return left.family < right.family ? -1 : 1;
-  const [mine, theirs] = [left.version ?? [], right.version ?? []];
-  for (let index = 0; index < Math.max(mine.length, theirs.length); index++) {
-    const difference = (theirs[index] ?? -1) - (mine[index] ?? -1);
-    if (difference !== 0) return difference;
-  }
-  return 0;
+  return compareNumbers(right.version ?? [], left.version ?? []);
 }
 
 /** The machine type that the source means by `name`, which may be an alias. */
@@ -124,6 +122,21 @@ function withoutVersion(gatherer: Gatherer, common: readonly CommonMachine[]): v
       answer: 'yes',
       parameter: name,
       message: `${name} has no versions: QEMU does not keep it the same from release to release`,
+    });
+  }
+}
+
+/** Without a VM, reasons count by what a machine brings along. */
+function unseen(gatherer: Gatherer, common: readonly CommonMachine[]): void {
+  if (gatherer.use !== undefined) return;
+  for (const { name } of common) {
+    if (gatherer.source.builtIn.has(splitMachine(name).family)) continue;
+    gatherer.add([name], {
+      code: 'machine-unseen',
+      answer: 'unproven',
+      parameter: name,
+      message: `What ${name} brings along could not be seen: it does not start by itself, or there are too many kinds of machines`,
+      remedy: 'Look at a VM that runs, by its monitor',
     });
   }
 }

@@ -1,8 +1,7 @@
-import type { CommonMachine } from './compare.ts';
 import { sameValue } from './defaults.ts';
 import { formatQemuVersion, type Scalar } from './description.ts';
 import { Differences, type PropertyDifference } from './differences.ts';
-import type { Found, Gatherer } from './gatherer.ts';
+import type { CommonMachine, Found, Gatherer } from './gatherer.ts';
 import { groupTypes } from './groups.ts';
 
 /** Settings of the program itself, which no guest sees and no stream carries. */

@@ -1,7 +1,6 @@
-import type { CommonMachine } from './compare.ts';
 import { Defaults } from './defaults.ts';
 import { ancestry } from './description.ts';
-import type { Gatherer } from './gatherer.ts';
+import type { CommonMachine, Gatherer } from './gatherer.ts';
 import { groupTypes } from './groups.ts';
 
 /** Entries of the largest queue that virtio has here. */

@@ -13,6 +13,8 @@ export const QEMU_CODES = [
   'machine-end',
   /** yes: the machine type has no versions, so that QEMU does not keep it the same between releases. */
   'machine-unversioned',
+  /** unproven: what machines of this type bring along could not be seen at the source. */
+  'machine-unseen',
   /** unproven: a QEMU does not tell its compatibility properties (before 9.1). */
   'compat-unknown',
   /** no: the destination has no such device type. */

@@ -1,8 +1,7 @@
 import { compareDumps, type VmstateDevice, type VmstateReason } from '../vmstate/index.ts';
-import type { CommonMachine } from './compare.ts';
 import { Defaults } from './defaults.ts';
 import type { MachineType, QemuDescription } from './description.ts';
-import type { Gatherer } from './gatherer.ts';
+import type { CommonMachine, Gatherer } from './gatherer.ts';
 
 /**
  * Properties that decide whether a subsection, or a field of a device, is in the stream. They came together with it, or went

@@ -242,6 +242,17 @@ test('another architecture, and a QEMU that does not tell what its machine types
   assert.deepEqual([untold.answer, untold.reasons.map(({ code }) => code)], ['unproven', ['compat-unknown']]);
 });
 
+test('a machine type that could not be looked at is unproven, unless a VM shows what it has', () => {
+  const machines = { 'pc-1.0': [], 'strange-1.0': [] };
+  const source: QemuDescription = { ...qemu({ machines }), builtIn: new Map([['pc', { types: new Set() }]]) };
+  const { answer, reasons } = compareQemus(source, qemu({ machines }));
+  assert.deepEqual(
+    [answer, reasons.map((reason) => [reason.code, ...reason.machines])],
+    ['unproven', [['machine-unseen', 'strange-1.0']]],
+  );
+  assert.equal(compareQemus(source, qemu({ machines }), { use: use([], 'strange-1.0') }).answer, 'yes');
+});
+
 test('CPU models: missing, another version under one name, those of the host, features', () => {
   const machines = { 'pc-1.0': [] };
   const model = (name: string, change: object = {}) => ({

@@ -1,4 +1,5 @@
 /** Descriptions of QEMUs that are as small as a test needs them. */
+import { splitMachine } from '../../../src/qemu-compat/description.ts';
 import type { QemuDescription, Scalar } from '../../../src/qemu-compat/index.ts';
 
 export interface World {
@@ -63,11 +64,19 @@ export function qemu(world: World = {}): QemuDescription {
     ),
     cpus: new Map(),
     builtIn: new Map(
-      Object.entries(world.builtIn ?? {}).map(([family, names]) => [family, { types: new Set(names) }]),
+      Object.entries({ ...seen(world), ...world.builtIn }).map(([family, names]) => [
+        family,
+        { types: new Set(names) },
+      ]),
     ),
     queues: world.queues ?? 'as-asked',
     vmstate: { machine: 'none', devices: new Map() },
   };
+}
+
+/** Every family was looked at, and brings nothing along. */
+function seen({ machines = {} }: World): Record<string, readonly string[]> {
+  return Object.fromEntries(Object.keys(machines).map((name) => [splitMachine(name).family, []]));
 }
 
 function typeOf(value: Scalar | undefined): string {
