@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { Facts, SideFacts } from '../../src/migrate/facts.ts';
 import { describePlan, makePlan } from '../../src/migrate/plan.ts';
 import type { Finding } from '../../src/migrate/precheck/finding.ts';
-import { runChecks } from '../../src/migrate/precheck/run.ts';
+import { runChecks, runSourceChecks } from '../../src/migrate/precheck/run.ts';
 
 const CAPABILITIES = ['return-path', 'events', 'pause-before-switchover', 'late-block-activate', 'multifd'];
 
@@ -79,6 +79,7 @@ const fs = (queueSize: number) => ({
 const gpu = { path: '/machine/peripheral/g', name: 'g', type: 'vhost-user-gpu-pci', queueSize: undefined };
 const rng = { path: '/machine/peripheral/r', name: 'r', type: 'virtio-rng-pci', queueSize: undefined };
 const vfioUser = { path: '/machine/peripheral/v', name: 'v', type: 'vfio-user-pci', queueSize: undefined };
+const v102 = { qemu: { major: 10, minor: 2, micro: 3 }, package: '' };
 const v11 = { qemu: { major: 11, minor: 1, micro: 3 }, package: '' };
 const ABLE = ['LOG_SHMFD', 'DEVICE_STATE'];
 const backEnd = (socketPath: string, protocolFeatures: string[] | undefined, device = 'fs') => ({
@@ -357,6 +358,17 @@ const CASES: { what: string; facts: Facts; expected: string[]; words?: RegExp }[
     words: /r \(virtio-rng-pci\)/,
   },
   {
+    what: 'small queues from 10.2 to 11.1',
+    facts: facts({ version: v102, peripherals: [rng] }, { version: v11, peripherals: [rng] }),
+    expected: ['warn queue-sizes'],
+    words: /QEMU 10\.2\.3 may run r/,
+  },
+  {
+    what: 'small queues from 11.1 to 11.1',
+    facts: facts({ version: v11, peripherals: [rng] }, { version: v11, peripherals: [rng] }),
+    expected: [],
+  },
+  {
     what: 'large queues from 10.0 to 11.1',
     facts: facts(
       { peripherals: [fs(1024)], memoryBackends: [memfd(true)] },
@@ -436,4 +448,30 @@ test('the plan: what is set is not set again, what was asked for is, former valu
   assert.equal(plan.maxDowntimeMs, 50);
   assert.equal(makePlan(facts(), { source: 'a', destination: 'b' }).maxDowntimeMs, 900);
   assert.ok(describePlan(plan).some((step) => step.includes('tcp:[::1]:4444')));
+});
+
+test('what a source alone has against a move is what is said of it beside any destination', () => {
+  const fine = runSourceChecks(facts());
+  assert.deepEqual(against(fine), []);
+  assert.equal(fine.length, 7);
+  const source: Partial<SideFacts> = {
+    status: { status: 'postmigrate', running: false },
+    migration: { 'blocked-reasons': ['nvme'] },
+    peripherals: [gpu],
+    backEnds: [backEnd('/run/fs', [])],
+    jobs: [{ id: 'j', type: 'mirror', status: 'running', 'current-progress': 0, 'total-progress': 1 }],
+    capabilities: new Map(CAPABILITIES.filter((name) => name !== 'events').map((name) => [name, false])),
+  };
+  const alone = runSourceChecks({ source: side('source', source) });
+  const ids = ['guest', 'blockers', 'silent-loss', 'shared-memory', 'back-ends', 'jobs', 'capabilities'];
+  assert.deepEqual(
+    alone.map(({ id, verdict }) => `${verdict} ${id}`),
+    ids.map((id) => `${id === 'jobs' ? 'warn' : 'refuse'} ${id}`),
+  );
+  const beside = runChecks(facts(source));
+  for (const finding of alone)
+    assert.ok(
+      beside.some((one) => one.id === finding.id && one.found === finding.found),
+      finding.found,
+    );
 });
