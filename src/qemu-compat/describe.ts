@@ -56,12 +56,25 @@ async function askAll(client: QmpClient, signal: AbortSignal): Promise<OwnWords>
     client.execute('qom-list-types', { implements: 'device', abstract: false }, options),
   ]);
   atMost(types, mostTypes, 'types');
+  atMost(concrete, mostTypes, 'device types');
   atMost(machines, mostMachines, 'machine types');
   const cpus = atMost(definitions, mostCpus, 'CPU models').map(cpuModel);
   const cpuTypes = new Set(cpus.map(({ type }) => type));
+  let properties = 0;
+  const counted = async (asked: Promise<DeviceType>): Promise<DeviceType> => {
+    const device = await asked;
+    properties += device.properties.size;
+    if (properties <= QEMU_COMPAT_LIMITS.properties) return device;
+    throw new QemuCompatError(
+      'ERR_QEMU_ANSWER',
+      `The devices of a QEMU have more than ${QEMU_COMPAT_LIMITS.properties} properties`,
+    );
+  };
   const devices = await Promise.all([
-    ...concrete.filter(({ name }) => !cpuTypes.has(name)).map(({ name }) => askDevice(client, name, signal)),
-    ...cpus.map((cpu) => askCpu(client, cpu, signal)),
+    ...concrete
+      .filter(({ name }) => !cpuTypes.has(name))
+      .map(({ name }) => counted(askDevice(client, name, signal))),
+    ...cpus.map((cpu) => counted(askCpu(client, cpu, signal))),
   ]);
   const { version } = client.greeting;
   return {
@@ -126,11 +139,7 @@ async function askDevice(client: QmpClient, name: string, signal: AbortSignal): 
   const properties = new Map<string, Property>();
   const inner: string[] = [];
   const members = await listProperties(client, name, signal);
-  for (const { name: property, type, 'default-value': value } of atMost(
-    members,
-    QEMU_COMPAT_LIMITS.properties,
-    `properties of ${name}`,
-  )) {
+  for (const { name: property, type, 'default-value': value } of members) {
     const child = /^child<(.+)>$/.exec(type)?.[1];
     if (child !== undefined) inner.push(child);
     else properties.set(property, { type, value: scalar(value) });
@@ -153,11 +162,6 @@ async function askCpu(client: QmpClient, { name, type }: CpuModel, signal: Abort
   const properties = new Map<string, Property>();
   for (const [property, value] of Object.entries(await expand(client, name, signal)))
     properties.set(property, { type: typeof value, value: scalar(value) });
-  if (properties.size > QEMU_COMPAT_LIMITS.cpuProperties)
-    throw new QemuCompatError(
-      'ERR_QEMU_ANSWER',
-      `CPU model ${name} has ${properties.size} properties, at most ${QEMU_COMPAT_LIMITS.cpuProperties} are taken`,
-    );
   return { name: type, properties, inner: [] };
 }
 

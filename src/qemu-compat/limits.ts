@@ -14,20 +14,16 @@ export interface QemuCompatLimits {
   readonly compatProperties: number;
   /** QOM types of one QEMU. */
   readonly types: number;
-  /** Properties of all device types of one QEMU together. */
+  /** Properties of all device types and CPU models of one QEMU together. */
   readonly properties: number;
   /** CPU models of one QEMU. */
   readonly cpus: number;
-  /** Properties of one CPU model. */
-  readonly cpuProperties: number;
   /** Bytes of what `-dump-vmstate` writes. */
   readonly dumpBytes: number;
   /** Objects of one machine. */
   readonly objects: number;
   /** Levels of the tree of a machine's objects. */
   readonly depth: number;
-  /** Differences that are told one by one. */
-  readonly reasons: number;
 }
 
 export const QEMU_COMPAT_LIMITS: QemuCompatLimits = {
@@ -40,9 +36,7 @@ export const QEMU_COMPAT_LIMITS: QemuCompatLimits = {
   types: 16_384,
   properties: 524_288,
   cpus: 2048,
-  cpuProperties: 8192,
   dumpBytes: 16 * 1024 * 1024,
   objects: 16_384,
   depth: 16,
-  reasons: 10_000,
 };

@@ -68,6 +68,8 @@ function answer(command: string): unknown {
           }))
         : [];
     case 'qom-list-types':
+      if (mode === 'many-properties')
+        return Array.from({ length: 60 }, (_, index) => ({ name: `d${index}` }));
       return mode === 'loop'
         ? [
             { name: 'a', parent: 'b' },
@@ -75,7 +77,9 @@ function answer(command: string): unknown {
           ]
         : [];
     case 'device-list-properties':
-      return [];
+      return mode === 'many-properties'
+        ? Array.from({ length: 10_000 }, (_, index) => ({ name: `p${index}`, type: 'bool' }))
+        : [];
     default:
       return {};
   }

@@ -41,6 +41,7 @@ const HOSTILE: readonly { mode: string; code: string; says: RegExp; timeoutMs?: 
   { mode: 'shapes', code: 'ERR_QEMU_ANSWER', says: /query-target\.arch: a number where a string belongs/ },
   { mode: 'many-machines', code: 'ERR_QEMU_ANSWER', says: /1025 machine types, at most 1024/ },
   { mode: 'many-cpus', code: 'ERR_QEMU_ANSWER', says: /2049 CPU models, at most 2048/ },
+  { mode: 'many-properties', code: 'ERR_QEMU_ANSWER', says: /more than 524288 properties/ },
   { mode: 'deep', code: 'ERR_QEMU_ANSWER', says: /more than 16 deep/ },
   { mode: 'dump-missing', code: 'ERR_QEMU_START', says: /no vmstate dump/ },
   { mode: 'dump-huge', code: 'ERR_QEMU_ANSWER', says: /17825792 bytes, at most 16777216/ },
