@@ -4,7 +4,7 @@ import { formatValue } from '../value.ts';
 import type { Reason, ReasonCode } from '../verdict.ts';
 import { disputed } from './agreement.ts';
 import { needsVersion, valueIn } from './candidates.ts';
-import { takes } from './common.ts';
+import type { Covered } from './cover.ts';
 import type { Column, Field, Member } from './field.ts';
 import { rulesOf, type Settled } from './settle.ts';
 import { nameSome } from './text.ts';
@@ -33,14 +33,19 @@ export interface Culprit {
 /** What keeps the members of `field` from agreeing; for a rule or a version, those who are not among `kept`. */
 export function culpritsOf(field: Field, kept: ReadonlySet<Member>, settled: Settled | undefined): Culprit[] {
   if (kept.size === field.members.length) return [];
-  const found = disputed(field).map((column) => ofColumn(field, column));
-  return found.length > 0 ? found : ofOffers(field, kept, settled);
+  const bests = new Map(disputed(field).map((column) => [column, field.coverOf(column).best()]));
+  if (bests.size === 0) return ofOffers(field, kept, settled);
+  const refusing = field.refusing(new Map([...bests].map(([column, { entry }]) => [column, entry])));
+  return [...bests].map(([column, best]) => ofColumn(field, column, best, refusing.get(column) ?? []));
 }
 
-function ofColumn(field: Field, column: Column): Culprit {
-  const { entry, count: covered } = field.coverOf(column).best();
+function ofColumn(
+  field: Field,
+  column: Column,
+  { entry, count: covered }: Covered,
+  leaveOut: readonly string[],
+): Culprit {
   const best = valueIn(entry);
-  const leaveOut = field.idsOf((member) => !takes(field.parameterOf(member, column), entry));
   const total = field.ids.length;
   const kind = kindOf(column);
   const value = best === undefined ? undefined : formatValue(best);

@@ -1,6 +1,7 @@
 /** The implementations that a choice is for, counted by what they say. */
 import type { Parameter } from '../model.ts';
 import { compareBytes, type Value } from '../value.ts';
+import { takes } from './common.ts';
 import { Cover } from './cover.ts';
 import { byModernity } from './modernity.ts';
 import type { Pool } from './pool.ts';
@@ -70,6 +71,26 @@ export class Field {
   /** The ids of all implementations of members for which `chosen` is true, sorted. */
   idsOf(chosen: (member: Member) => boolean): string[] {
     return this.ids.filter((_, i) => chosen(this.#memberOf[i]!));
+  }
+
+  /** For each column the ids of those who do not take its entry, sorted. */
+  refusing(entries: ReadonlyMap<Column, Entry>): ReadonlyMap<Column, string[]> {
+    const refused = new Uint8Array(this.pool.variants.stances.length + 1);
+    const refusing: string[][] = [];
+    const needed: number[] = [];
+    for (const [{ index, opinions }, entry] of entries) {
+      refusing[index] = [];
+      for (const { stance, parameter } of opinions) refused[stance + 1] = Number(!takes(parameter, entry));
+      if (!takes(undefined, entry)) needed.push(index);
+    }
+    // One after the other, since all that one says lies side by side
+    for (const [i, id] of this.ids.entries()) {
+      const { stances } = this.#memberOf[i]!.variant;
+      for (let index = 0; index < stances.length; index++)
+        if (refused[stances[index]!] === 1) refusing[index]?.push(id);
+      for (const index of needed) if ((stances[index] ?? 0) === 0) refusing[index]?.push(id);
+    }
+    return new Map([...entries.keys()].map((column) => [column, refusing[column.index] ?? []]));
   }
 
   /** These members alone. */

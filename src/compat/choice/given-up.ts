@@ -1,7 +1,6 @@
 /** What a choice costs: what the most modern implementations would have had. */
 import { formatValue, type Value } from '../value.ts';
-import { takes } from './common.ts';
-import type { Column, Field } from './field.ts';
+import type { Column, Entry, Field } from './field.ts';
 import type { Preferred } from './preference.ts';
 import type { Settled } from './settle.ts';
 import { nameSome } from './text.ts';
@@ -21,35 +20,38 @@ export interface GivenUp {
 
 /** What was given up so that all of `field` take what was settled on. What `x-prefer` asks for is not given up. */
 export function givenUpBy(field: Field, { values }: Settled): GivenUp[] {
-  return field.columns.flatMap((column) => {
+  const lost = new Map<
+    Column,
+    { readonly value: Value; readonly entry: Entry; readonly chosen: Preferred }
+  >();
+  for (const column of field.columns) {
     const chosen = values.get(column.name);
-    if (chosen === undefined || chosen.rule === 'prefer') return [];
     const leader = field.order.find((member) => field.parameterOf(member, column) !== undefined);
     const parameter = leader && field.parameterOf(leader, column);
-    if (parameter === undefined || parameter.init === chosen.value) return [];
-    return [givenUp(field, column, parameter.init, parameter.off, chosen)];
+    if (chosen === undefined || chosen.rule === 'prefer' || parameter === undefined) continue;
+    const { init: value, off } = parameter;
+    if (value !== chosen.value)
+      lost.set(column, { value, entry: field.coverOf(column).entryOf(value, off), chosen });
+  }
+  const refusing = field.refusing(new Map([...lost].map(([column, { entry }]) => [column, entry])));
+  return [...lost].map(([column, { value, entry, chosen }]) => {
+    const because = refusing.get(column) ?? [];
+    const instead = `${column.name}=${formatValue(chosen.value)} and not ${formatValue(value)}`;
+    const lack = entry.value !== undefined && because.length === column.absent;
+    return {
+      parameter: column.name,
+      value: formatValue(value),
+      chosen: formatValue(chosen.value),
+      because,
+      message: `${instead}: ${because.length > 0 ? byWhom(because, lack ? 'lack' : 'refuse') : byNobody(chosen)}`,
+    };
   });
 }
 
-function givenUp(
-  field: Field,
-  column: Column,
-  value: Value,
-  off: Value | undefined,
-  { value: chosen, rule }: Preferred,
-): GivenUp {
-  const entry = field.coverOf(column).entryOf(value, off);
-  const because = field.idsOf((member) => !takes(field.parameterOf(member, column), entry));
-  const others =
-    rule === 'profile' ? 'the profile has another value' : 'a rule between parameters forbids it';
-  const verb = because.length === column.absent && entry.value !== undefined ? 'lack' : 'refuse';
-  const why =
-    because.length === 0 ? others : `${nameSome(because)} ${verb}${because.length === 1 ? 's' : ''} it`;
-  return {
-    parameter: column.name,
-    value: formatValue(value),
-    chosen: formatValue(chosen),
-    because,
-    message: `${column.name}=${formatValue(chosen)} and not ${formatValue(value)}: ${why}`,
-  };
+function byWhom(ids: readonly string[], verb: string): string {
+  return `${nameSome(ids)} ${verb}${ids.length === 1 ? 's' : ''} it`;
+}
+
+function byNobody({ rule }: Preferred): string {
+  return rule === 'profile' ? 'the profile has another value' : 'a rule between parameters forbids it';
 }

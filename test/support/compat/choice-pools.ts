@@ -21,11 +21,14 @@ export interface Implementation {
 interface Extra {
   readonly since: number;
   readonly prefer: 'max' | 'min' | undefined;
+  /** Numbers start with another value, and nothing is said about what they take. */
+  readonly open: boolean;
 }
 
 const extra: fc.Arbitrary<Extra> = fc.record({
   since: fc.nat(3),
   prefer: fc.constantFrom(undefined, undefined, undefined, 'max' as const, 'min' as const),
+  open: fc.nat(5).map((one) => one === 0),
 });
 
 /** Implementations, each of them one document with some parameters as another has them, or without some. */
@@ -72,7 +75,7 @@ function altered(
         [
           name,
           {
-            ...mine,
+            ...(added.open && mine.type === 'int' ? opened(mine, i) : mine),
             ...(added.since > 0 && i === 0 ? { 'x-since': added.since } : {}),
             ...preferOf(mine, added),
           },
@@ -88,6 +91,14 @@ function altered(
     ...(keeps && base.profiles ? { profiles: base.profiles } : {}),
     ...(keeps && base['x-constraints'] ? { 'x-constraints': base['x-constraints'] } : {}),
   };
+}
+
+/** The parameter, without a word about what it takes, and with another initial value. */
+function opened(
+  { allowed_values: _gone, ...parameter }: ParameterDocument,
+  value: number,
+): ParameterDocument {
+  return { ...parameter, init_value: value + 1 };
 }
 
 function preferOf({ type }: ParameterDocument, { prefer }: Extra): object {
