@@ -1,11 +1,11 @@
 /** What machines consist of by themselves, and how large their virtio queues are: seen on machines that never run. */
 import { type QmpClient, QmpCommandError } from '../qmp/index.ts';
 import { askQemu } from './ask.ts';
-import type { OwnWords } from './describe.ts';
 import {
   type BuiltIn,
   compareNumbers,
   NOT_MOVED,
+  type OwnWords,
   type QemuDescription,
   type QemuProgram,
   splitMachine,

@@ -9,6 +9,7 @@ import type {
   CpuModel,
   DeviceType,
   MachineType,
+  OwnWords,
   Property,
   QemuDescription,
   QemuProgram,
@@ -41,9 +42,6 @@ export async function describeQemu(
     throw explain(program, error, deadline);
   }
 }
-
-/** What a QEMU without a machine says. */
-export type OwnWords = Omit<QemuDescription, 'path' | 'builtIn' | 'queues' | 'vmstate'>;
 
 async function askAll(client: QmpClient, signal: AbortSignal): Promise<OwnWords> {
   const options = { signal };

@@ -94,6 +94,9 @@ export interface QemuDescription {
   readonly vmstate: VmstateDump;
 }
 
+/** What a QEMU without a machine says. */
+export type OwnWords = Omit<QemuDescription, 'path' | 'builtIn' | 'queues' | 'vmstate'>;
+
 /** `10.0.13` of `{ major: 10, minor: 0, micro: 13 }`. */
 export function formatQemuVersion({ version }: Pick<QemuDescription, 'version'>): string {
   return `${version.major}.${version.minor}.${version.micro}`;

@@ -1,8 +1,9 @@
 /** About which parameters implementations agree. */
 import { compareBytes } from '../value.ts';
 import { needsVersion } from './candidates.ts';
+import type { Column, Member } from './column.ts';
 import { agree, type Common, join, NOTHING } from './common.ts';
-import type { Column, Field, Member } from './field.ts';
+import type { Field } from './field.ts';
 
 /** The columns about which the members cannot agree. */
 export function disputed(field: Field): Column[] {

@@ -2,8 +2,9 @@
 import { MAX_CANDIDATES } from '../limits.ts';
 import type { Assignment, Parameter } from '../model.ts';
 import { holds } from '../rules.ts';
+import type { Column, Entry, Member } from './column.ts';
 import { takes } from './common.ts';
-import type { Column, Entry, Field, Member } from './field.ts';
+import type { Field } from './field.ts';
 import type { Offer } from './variants.ts';
 
 /** A list that a device could have. */

@@ -10,7 +10,7 @@ import {
 } from '../domain.ts';
 import type { Parameter } from '../model.ts';
 import type { ParameterType, Value } from '../value.ts';
-import type { Entry } from './field.ts';
+import type { Entry } from './column.ts';
 
 /** What some implementations together say of one parameter. The fold does not depend on their order. */
 export interface Common {

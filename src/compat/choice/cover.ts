@@ -1,7 +1,7 @@
 /** How many implementations take an entry for one parameter, and which one most of them take. */
 import type { Value } from '../value.ts';
+import type { Column, Entry } from './column.ts';
 import { Counter, compareValues } from './counter.ts';
-import type { Column, Entry } from './field.ts';
 
 /** An entry, and how many implementations take it. */
 export interface Covered {

@@ -4,8 +4,9 @@ import { formatValue } from '../value.ts';
 import type { Reason, ReasonCode } from '../verdict.ts';
 import { disputed } from './agreement.ts';
 import { needsVersion, valueIn } from './candidates.ts';
+import type { Column, Member } from './column.ts';
 import type { Covered } from './cover.ts';
-import type { Column, Field, Member } from './field.ts';
+import type { Field } from './field.ts';
 import { rulesOf, type Settled } from './settle.ts';
 import { nameSome } from './text.ts';
 

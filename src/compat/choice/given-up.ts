@@ -1,6 +1,7 @@
 /** What a choice costs: what the most modern implementations would have had. */
 import { formatValue, type Value } from '../value.ts';
-import type { Column, Entry, Field } from './field.ts';
+import type { Column, Entry } from './column.ts';
+import type { Field } from './field.ts';
 import type { Preferred } from './preference.ts';
 import type { Settled } from './settle.ts';
 import { nameSome } from './text.ts';

@@ -1,8 +1,9 @@
 /** Whom a choice suits, and by what. */
 import { disputed, grown } from './agreement.ts';
 import { type Candidate, initial, named, popular, takers } from './candidates.ts';
+import type { Member } from './column.ts';
 import { takes } from './common.ts';
-import { countOf, type Field, type Member } from './field.ts';
+import { countOf, type Field } from './field.ts';
 import { type Settled, settle, settledOn } from './settle.ts';
 
 /**

@@ -1,8 +1,7 @@
 import { FerryError } from '../../errors.ts';
 import { FUSE_MINOR, FUSE_MINOR_OLDEST } from '../../fuse/index.ts';
 import { FEWEST_MEMORY, MAX_REQUEST_QUEUES, MOST_MEMORY } from './limits.ts';
-import { FUSE_FEATURES } from './serving/features.ts';
-import type { FsDeviceSettings } from './serving/fuse-device.ts';
+import { FUSE_FEATURES, LOCK_KEEPERS, type LockKeeper } from './serving/features.ts';
 
 /** What an fs device is started with, whatever its files are kept in. */
 export interface CommonOptions {
@@ -12,7 +11,7 @@ export interface CommonOptions {
    */
   readonly tag?: string;
   readonly requestQueues: number;
-  readonly locks: FsDeviceSettings['locks'];
+  readonly locks: LockKeeper;
   /** The latest minor version of FUSE 7 that is spoken with the guest. */
   readonly fuseMinor: number;
   /** Features of FUSE that the guest is not offered: names of migration parameters, such as `fuse-readdirplus`. */
@@ -58,7 +57,7 @@ export function commonOptions(given: unknown): { options: Map<string, unknown>; 
   const withoutFeatures = options.get('withoutFeatures') ?? [];
   if (!isFeatures(withoutFeatures))
     throw refuseOption('withoutFeatures', 'names of features', withoutFeatures);
-  const locks = oneOf('locks', ['guest', 'device'], options.get('locks') ?? 'guest');
+  const locks = oneOf('locks', LOCK_KEEPERS, options.get('locks') ?? 'guest');
   return {
     options,
     common: { requestQueues, locks, fuseMinor, withoutFeatures, ...(tag !== undefined && { tag }) },

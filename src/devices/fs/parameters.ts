@@ -15,7 +15,7 @@ import { defineModel, defineParameter } from '../../device/index.ts';
 import { FUSE_MINOR, FUSE_MINOR_OLDEST } from '../../fuse/index.ts';
 import { FEWEST_MEMORY, MAX_REQUEST_QUEUES, MOST_MEMORY } from './limits.ts';
 import type { CommonOptions } from './options.ts';
-import { BACKINGS, type FsBacking, FUSE_FEATURES } from './serving/features.ts';
+import { BACKINGS, type FsBacking, FUSE_FEATURES, LOCK_KEEPERS } from './serving/features.ts';
 
 /** The device model string of Ferry's file systems. */
 export const FS_MODEL = 'ferry.internal/virtio/fs';
@@ -24,7 +24,7 @@ export const FS_MODEL = 'ferry.internal/virtio/fs';
 const USUAL_MEMORY = 2n ** 30n;
 
 const EITHER: Domain = { kind: 'bool', on: true, off: true };
-const LOCKS = strDomain(['guest', 'device']);
+const LOCKS = strDomain(LOCK_KEEPERS);
 const between = (min: number, max: number) => intDomain([{ min: BigInt(min), max: BigInt(max) }]);
 const MEMORY = between(FEWEST_MEMORY, MOST_MEMORY);
 

@@ -5,6 +5,11 @@ export const BACKINGS = ['memory', 'directory'] as const;
 
 export type FsBacking = (typeof BACKINGS)[number];
 
+/** Who keeps the locks of the guest's processes: its kernel, or the device. */
+export const LOCK_KEEPERS = ['guest', 'device'] as const;
+
+export type LockKeeper = (typeof LOCK_KEEPERS)[number];
+
 /** Something of FUSE that a device need not have, and that the guest's kernel agrees to where both do. */
 export interface FuseFeature {
   /** Its migration parameter. */

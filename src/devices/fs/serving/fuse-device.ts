@@ -6,7 +6,7 @@ import type { Mapping } from '../../../sys/index.ts';
 import { fsTakes } from '../parameters.ts';
 import type { Destination } from '../state/destination.ts';
 import { dispatch } from './dispatch.ts';
-import { type FsBacking, FUSE_FEATURES, featureFlags } from './features.ts';
+import { type FsBacking, FUSE_FEATURES, featureFlags, type LockKeeper } from './features.ts';
 import { LOCK_FLAGS } from './init.ts';
 import type { OperationTable } from './operation-table.ts';
 import { type Served, Serving } from './serving.ts';
@@ -26,7 +26,7 @@ export interface FsDeviceSettings {
    * FUSE carries them here. Linux does not send FUSE_INTERRUPT over virtio-fs, so that there a process that waits for a
    * lock cannot be interrupted or killed.
    */
-  readonly locks: 'guest' | 'device';
+  readonly locks: LockKeeper;
   /** The latest minor version of FUSE 7 that is spoken with the guest. */
   readonly fuseMinor: number;
   /** Features of FUSE that the guest is not offered. */
