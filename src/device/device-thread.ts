@@ -47,14 +47,14 @@ function serveRequest(loop: DeviceLoop, request: ThreadRequest): unknown {
     case 'resize':
       return instance.resize();
     case 'migration':
-      return instance.migrationDetails;
+      return instance.parameters.details;
     case 'set-parameter':
       return instance.setParameter(request.name, request.value);
     case 'freeze':
-      instance.freeze(request.digest, request.seconds);
+      instance.parameters.freeze(request.digest, request.seconds);
       return true;
     case 'thaw':
-      return instance.thaw();
+      return instance.parameters.thaw();
     case 'stop':
       instance.abortTransfer('the process ends');
       loop.stop();

@@ -279,13 +279,17 @@ export class Instance implements BackEnd, Disposable {
   }
 
   /** What the device says of migration compatibility. Throws `ERR_PARAMETERS_NONE` where that is nothing. */
-  get migrationDetails(): MigrationDetails {
-    return this.#speaking().details;
+  get parameters(): DeviceParameters {
+    if (this.#parameters !== undefined) return this.#parameters;
+    throw new DeviceError(
+      'ERR_PARAMETERS_NONE',
+      `The ${this.#device.identity.name} device has no migration parameters`,
+    );
   }
 
   /** Set a migration parameter that may change while the device runs. */
   setParameter(name: string, value: string): MigrationDetails {
-    const parameters = this.#speaking();
+    const { parameters } = this;
     if (this.#transfers.current !== undefined || this.#transfers.busy)
       throw new DeviceError(
         'ERR_TRANSFER_RUNNING',
@@ -296,27 +300,9 @@ export class Instance implements BackEnd, Disposable {
     return parameters.details;
   }
 
-  /** Have no parameter set for so many seconds, if those that are in effect are still those of `digest`. */
-  freeze(digest: string, seconds: number): void {
-    this.#speaking().freeze(digest, seconds);
-  }
-
-  /** Parameters may be set again. Returns whether they could not. */
-  thaw(): boolean {
-    return this.#speaking().thaw();
-  }
-
   [Symbol.dispose](): void {
     this.#transfers.cancel('the process ends');
     this.#parkAll();
-  }
-
-  #speaking(): DeviceParameters {
-    if (this.#parameters !== undefined) return this.#parameters;
-    throw new DeviceError(
-      'ERR_PARAMETERS_NONE',
-      `The ${this.#device.identity.name} device has no migration parameters`,
-    );
   }
 
   #resume(): void {
