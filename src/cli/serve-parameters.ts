@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { type Arguments, formatInfo, type Model, readArguments } from '../compat/index.ts';
-import { DEFAULT_SETTINGS, offeredModel, STATE_FORMAT } from '../device/index.ts';
-import { asError } from '../errors.ts';
+import { DEFAULT_SETTINGS, offeredModel, PACKED_RING, STATE_FORMAT } from '../device/index.ts';
+import { asError, FerryError } from '../errors.ts';
 import { ExitCode } from './exit-codes.ts';
 import { refuseStray, type ServeFlags } from './serve-options.ts';
 
@@ -14,7 +14,7 @@ export interface ParametersGiven extends Pick<Arguments, 'values'> {
 }
 
 /** It is migration parameters that a device cannot be made with: the program ends with status 1 (RFC v3). */
-export class NotInstantiated extends Error {}
+export class NotInstantiated extends FerryError {}
 
 /** What a device of the model `own` offers under these flags, with what is the SDK's. */
 export function offered(own: Model, flags: ServeFlags): Model {
@@ -41,7 +41,7 @@ export function readParameters(model: Model, command: Command): ParametersGiven 
     values,
     given: rest.length < command.args.length,
     settings: {
-      packed: values.get('packed-ring') === true,
+      packed: values.get(PACKED_RING) === true,
       stateFormat: Number(values.get(STATE_FORMAT) ?? newestStateFormat),
     },
   };
@@ -52,7 +52,7 @@ export function instantiating<T>(work: () => T): T {
   try {
     return work();
   } catch (cause) {
-    throw new NotInstantiated(asError(cause).message, { cause });
+    throw new NotInstantiated('ERR_SERVE_PARAMETERS', asError(cause).message, { cause });
   }
 }
 
