@@ -70,21 +70,26 @@ describe('the descriptions that QEMU publishes', () => {
   });
 });
 
+/** The releases that were counted by hand. Of later ones it is held that ours finds all that the checker does, with fewer alarms. */
+const COUNTED: ReadonlyMap<string, string> = new Map([
+  ['10.0', '10.0.13'],
+  ['11.1', '11.1.3'],
+]);
+
 describe('the descriptions of QEMU 10.0 and 11.1', () => {
   const machines = ['none', 'q35', 'microvm'];
   let folder = '';
+  let counted = true;
   const dump = (version: string, machine: string) => join(folder, `${version}-${machine}.json`);
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'ferry-vmstate-'));
     const peers = await testPeers();
-    for (const version of ['10.0', '11.1'])
-      for (const machine of machines)
-        await dumpVmstate(
-          choosePeer(peers, 'qemu-system-x86_64', { version }),
-          machine,
-          dump(version, machine),
-        );
+    for (const version of ['10.0', '11.1']) {
+      const peer = choosePeer(peers, 'qemu-system-x86_64', { version });
+      counted &&= peer.version === COUNTED.get(version);
+      for (const machine of machines) await dumpVmstate(peer, machine, dump(version, machine));
+    }
   });
   after(() => rm(folder, { recursive: true, force: true }));
 
@@ -104,6 +109,8 @@ describe('the descriptions of QEMU 10.0 and 11.1', () => {
         dump('10.0', machine),
         dump('11.1', machine),
       );
+      assert.ok(alarms(reasons).length < complaints);
+      if (!counted) return;
       assert.equal(complaints, 19);
       assert.deepEqual(rulesOf(dropped), {
         'field-version': { hpet: 1, mc146818rtc: 7 },
@@ -122,6 +129,8 @@ describe('the descriptions of QEMU 10.0 and 11.1', () => {
 
   it('agree with its checker on what can be taken from 11.1 to 10.0', async () => {
     const { complaints, dropped, added, reasons } = await both(dump('11.1', 'none'), dump('10.0', 'none'));
+    assert.equal(answerOf(reasons), 'no');
+    if (!counted) return;
     assert.equal(complaints, 38);
     assert.deepEqual(dropped, []);
     const counts = Object.groupBy(reasons, ({ answer }) => answer);
@@ -142,6 +151,8 @@ describe('the descriptions of QEMU 10.0 and 11.1', () => {
     ] as const) {
       const itself = dump(version, 'none');
       const { complaints, reasons } = await both(itself, itself);
+      assert.notEqual(answerOf(reasons), 'no');
+      if (!counted) continue;
       assert.deepEqual(
         told(reasons),
         twice.map((device) => `unproven subsection-twice ${device}[sd-card/ext_csd_modes-state]`),
