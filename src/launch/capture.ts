@@ -1,5 +1,5 @@
 /** Running a program to its end and keeping what it said. */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 
 export interface Captured {
@@ -50,14 +50,14 @@ export function capture(command: readonly [string, ...string[]], options: Captur
   let cut: Captured['cut'];
   const stdout = collect(child.stdout, options.maxOutput ?? MOST_BYTES, () => {
     cut ??= 'output';
-    killTree(child.pid);
+    killTree(child);
   });
   const stderr = collect(child.stderr, MOST_BYTES);
   let held: NodeJS.Timeout | undefined;
   const stop = () => {
     if (options.signal?.aborted === true) failure = 'The operation was aborted';
     else cut ??= 'deadline';
-    killTree(child.pid);
+    killTree(child);
   };
   const stopped = options.signal ? AbortSignal.any([options.signal, deadline]) : deadline;
   if (stopped.aborted) stop();
@@ -90,16 +90,19 @@ export function capture(command: readonly [string, ...string[]], options: Captur
   });
 }
 
-/** Kills a process and all that descend from it: what a script was waiting for would go on without it. */
-function killTree(root: number | undefined): void {
-  if (root === undefined) return;
+/** Kills a child and all that descend from it: what a script was waiting for would go on without it. */
+function killTree({ pid: root, exitCode, signalCode }: ChildProcess): void {
+  // Once it has ended its number may be somebody else's
+  if (root === undefined || exitCode !== null || signalCode !== null) return;
   const tree = [root];
   for (const pid of tree) tree.push(...childrenOf(pid));
   for (const pid of tree) {
     try {
       process.kill(pid, 'SIGKILL');
     } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+      // It has ended, or has become another user's
+      if (!(error instanceof Error && 'code' in error && ['ESRCH', 'EPERM'].includes(String(error.code))))
+        throw error;
     }
   }
 }
