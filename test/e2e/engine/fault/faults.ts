@@ -2,6 +2,7 @@ import { connect } from 'node:net';
 import type { EndProcess } from './end-process.ts';
 import type { Direction, Link, Passage } from './link.ts';
 import type { PartName } from './parts.ts';
+import { RAM } from './ram.ts';
 import type { Relay } from './relay.ts';
 
 /** What a fault can reach: everything that is outside of the two ends. */
@@ -60,6 +61,26 @@ function flip(part: PartName, at: number): Fault {
   return (_reach, { name, direction, bytes }) => {
     if (name !== part || direction !== 'forth') return AGAIN;
     bytes[at % bytes.length]! ^= 0x10;
+    return DONE;
+  };
+}
+
+/** Where the first offset of a packet's pages lies, behind its head of 12 bytes. */
+const FIRST_OFFSET = 320 - 12;
+/** Bytes of RAM, from its beginning, that most writes of the guest go to, and as much again. */
+const WARM = RAM / 8;
+
+/** A bit of a page that the guest hardly ever writes to: what it was cannot be covered up by the next pass. */
+function flipCold(): Fault {
+  const cold = new WeakSet<Link>();
+  return (_reach, { link, name, direction, bytes }) => {
+    if (direction !== 'forth') return AGAIN;
+    if (name === 'ram-header') {
+      if (bytes.readBigUInt64BE(FIRST_OFFSET) >= WARM) cold.add(link);
+      else cold.delete(link);
+    }
+    if (name !== 'ram-pages' || !cold.has(link)) return AGAIN;
+    bytes[2000 % bytes.length]! ^= 0x10;
     return DONE;
   };
 }
@@ -156,6 +177,7 @@ export const FAULTS = {
   'a bit is flipped in the flags of a packet': flip('head', 10),
   'a bit is flipped in a header of pages': flip('ram-header', 55),
   'a bit is flipped in a page': flip('ram-pages', 2000),
+  'a bit is flipped in a page that is cold': flipCold(),
   'a bit is flipped in a header of device state': flip('device-header', 1),
   'a bit is flipped in device state': flip('device-data', 5000),
   'a bit is flipped in a checksum': flip('checksum', 1),

@@ -111,6 +111,7 @@ export const TABLE: Readonly<Record<FaultName, Row>> = {
   'a bit is flipped in the flags of a packet': all([...WITH_PAGES, 'devices'], COMPLETED),
   'a bit is flipped in a header of pages': all([...WITH_PAGES, 'switchover'], COMPLETED),
   'a bit is flipped in a page': all([...WITH_PAGES, 'switchover'], COMPLETED),
+  'a bit is flipped in a page that is cold': all(['pass 1'], COMPLETED),
   'a bit is flipped in a header of device state': all(['switchover', 'devices'], COMPLETED),
   'a bit is flipped in device state': all(['switchover', 'devices'], COMPLETED),
   'a bit is flipped in a checksum': all([...WITH_PAGES, 'switchover', 'devices'], COMPLETED),

@@ -1,4 +1,5 @@
 /** Two processes between which a machine moves, with faults on the way, and what must be true afterwards whatever happened. */
+
 import assert from 'node:assert/strict';
 import { type SendOptions, TIMINGS, type TransferTimings } from '../../../../src/engine/transfer/index.ts';
 import { asError } from '../../../../src/errors.ts';
@@ -6,10 +7,9 @@ import { EndProcess, type Stay } from './end-process.ts';
 import { FAULTS, type FaultName, type Reach } from './faults.ts';
 import type { Passage } from './link.ts';
 import { PHASES, type PhaseName } from './phases.ts';
+import { RAM } from './ram.ts';
 import { Relay } from './relay.ts';
 import type { OutcomeSaid } from './said.ts';
-
-const RAM = 8 << 20;
 
 /** Longer than anything takes that happens at all, also on a busy machine. */
 const PATIENT: TransferTimings = {

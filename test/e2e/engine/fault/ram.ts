@@ -1,0 +1,2 @@
+/** Bytes of RAM of the machines that faults happen to. */
+export const RAM = 8 << 20;
