@@ -112,30 +112,27 @@ function sizeDiffers(source: Field, destination: Field, place: Place, findings: 
   const oneIsList =
     source.size === destination.size && (source.count === undefined) !== (destination.count === undefined);
   const sameBytes = source.size * (source.count ?? 1) === destination.size * (destination.count ?? 1);
-  const unknown = atRunTime || oneIsList || sameBytes;
-  findings.add(place, {
-    code: 'size',
-    answer: unknown ? 'unproven' : 'no',
-    field: source.name,
-    have,
-    want,
-    message: `${source.name} is ${have} at the source and ${want} at the destination`,
-    ...(unknown && { remedy: 'Rehearse the move: these may be the same bytes in the stream' }),
-  });
+  const may = atRunTime || oneIsList || sameBytes ? 'the same bytes' : undefined;
+  findings.add(place, sizes(source.name, have, want, may));
 }
 
 function countDiffers(source: Field, destination: Field, place: Place, findings: Findings): void {
   const [have, want] = [elementsOf(source), elementsOf(destination)];
-  const unknown = source.count === undefined || destination.count === undefined;
-  findings.add(place, {
-    code: 'size',
-    answer: unknown ? 'unproven' : 'no',
-    field: source.name,
+  const may = source.count === undefined || destination.count === undefined ? 'as many' : undefined;
+  findings.add(place, sizes(source.name, have, want, may));
+}
+
+/** Two sizes of one field. `may`: what they may be in the stream all the same. */
+function sizes(field: string, have: string, want: string, may: string | undefined) {
+  return {
+    code: 'size' as const,
+    answer: may === undefined ? ('no' as const) : ('unproven' as const),
+    field,
     have,
     want,
-    message: `${source.name} is ${have} at the source and ${want} at the destination`,
-    ...(unknown && { remedy: 'Rehearse the move: these may be as many in the stream' }),
-  });
+    message: `${field} is ${have} at the source and ${want} at the destination`,
+    ...(may !== undefined && { remedy: `Rehearse the move: these may be ${may} in the stream` }),
+  };
 }
 
 function elementsOf({ count }: Field): string {

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { after, test } from 'node:test';
-import { compat, Folder, NIC } from './support.ts';
+import { NIC } from '../../support/compat/nic.ts';
+import { compat, Folder } from './support.ts';
 
 const folder = new Folder();
 const { FERRY_CACHE } = process.env;

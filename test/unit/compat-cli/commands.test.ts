@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { chmodSync } from 'node:fs';
 import { after, test } from 'node:test';
+import { NIC } from '../../support/compat/nic.ts';
 import { NO_ANSWER, SHAPES } from './shapes.ts';
-import { compat, Folder, json, NIC } from './support.ts';
+import { compat, Folder, json } from './support.ts';
 
 const folder = new Folder();
 after(() => folder[Symbol.dispose]());

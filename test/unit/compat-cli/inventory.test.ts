@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { compat, Folder, json, NIC } from './support.ts';
+import { NIC } from '../../support/compat/nic.ts';
+import { compat, Folder, json } from './support.ts';
 
 const folder = new Folder();
 after(() => folder[Symbol.dispose]());

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { after, test } from 'node:test';
-import { Folder, NIC } from './support.ts';
+import { NIC } from '../../support/compat/nic.ts';
+import { Folder } from './support.ts';
 
 const FERRY = new URL('../../../bin/ferry', import.meta.url).pathname;
 

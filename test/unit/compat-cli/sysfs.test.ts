@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type ApplyDocument, renderApply } from '../../../src/cli/compat/apply.ts';
+import { NIC } from '../../support/compat/nic.ts';
 import { Tree, UUID } from '../discover/sysfs-tree.ts';
-import { compat, json, NIC } from './support.ts';
+import { compat, json } from './support.ts';
 
 const NOW = { rss: 'on', q: '8', fmt: 'v2', ring: '256' };
 

@@ -8,7 +8,8 @@ import { PassThrough, Readable } from 'node:stream';
 import { describe, it } from 'node:test';
 import { formatList } from '../../../src/compat/index.ts';
 import { discover, findDocument } from '../../../src/discover/index.ts';
-import { assertRejects, Folder, NIC, NIC_TEXT } from './support.ts';
+import { NIC } from '../../support/compat/nic.ts';
+import { assertRejects, Folder, NIC_TEXT } from './support.ts';
 
 describe('discovering a document', () => {
   it('reads files, whatever they are called, and programs that are called .json as well', async () => {

@@ -7,7 +7,8 @@ import { pipeline } from 'node:stream/promises';
 import { describe, it } from 'node:test';
 import { type InventoryEntry, type InventoryOptions, readInventory } from '../../../src/discover/index.ts';
 import { capture } from '../../../src/launch/index.ts';
-import { assertRejects, Folder, NIC, NIC_TEXT } from './support.ts';
+import { NIC } from '../../support/compat/nic.ts';
+import { assertRejects, Folder, NIC_TEXT } from './support.ts';
 
 async function all(where: string, options?: InventoryOptions): Promise<InventoryEntry[]> {
   const entries: InventoryEntry[] = [];

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { NIC } from '../../support/compat/nic.ts';
 
 /** A temporary folder that goes with its scope. */
 export class Folder implements Disposable {
@@ -23,20 +24,6 @@ export class Folder implements Disposable {
     rmSync(this.path, { recursive: true });
   }
 }
-
-/** The destination of the specification's vectors. */
-export const NIC = {
-  models: {
-    'a.com/nic': {
-      params: {
-        rss: { type: 'bool', init_value: true, off_value: false },
-        q: { type: 'int', allowed_values: ['1-8', 16], init_value: 4 },
-        fmt: { type: 'str', allowed_values: ['v1', 'v2'], init_value: 'v2', off_value: 'v1' },
-        ring: { type: 'int', init_value: 256, off_value: 0 },
-      },
-    },
-  },
-};
 
 export const NIC_TEXT = JSON.stringify(NIC);
 
